@@ -1,0 +1,370 @@
+//! The kit for those who implement ports. No promise of stability: it may change in any release.
+//!
+//! Rules that the conformance suite asserts are written once, here.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+pub use crate::store::{AsOf, Limits, ReadOptions, WakeUps};
+use crate::{
+    Duplicate, Error, ErrorKind, EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Result,
+    StreamId, StreamVersion, Timestamp,
+    codec::{CodecTag, TransformTag},
+    lifecycle::{Lifecycle, LifecycleNote, RESERVED_PREFIX},
+    store::{Append, FeedOptions, StreamAppend, StreamInfo},
+};
+
+/// Checks everything about an append that needs no database.
+///
+/// # Errors
+/// `InvalidInput`, naming the field and the limit.
+pub fn check_append(append: &Append, limits: &Limits) -> Result<()> {
+    let events: usize = append.streams.iter().map(|s| s.events.len()).sum();
+    if events == 0 {
+        return Err(Error::invalid_input("events", "the append is empty: it writes no event"));
+    }
+    if events > limits.events {
+        return Err(Error::over_limit("events", events as u64, limits.events as u64));
+    }
+    if append.streams.len() > limits.streams {
+        return Err(Error::over_limit("streams", append.streams.len() as u64, limits.streams as u64));
+    }
+    if append.streams.len() > 1 {
+        let mut streams = HashSet::with_capacity(append.streams.len());
+        if let Some(twice) = append.streams.iter().find(|s| !streams.insert(&s.stream)) {
+            let message = format!("stream {} is named twice in one append", twice.stream);
+            return Err(Error::invalid_input("streams", message));
+        }
+    }
+    if events > 1 {
+        let mut ids = HashSet::with_capacity(events);
+        if let Some(twice) = all_events(append).find(|e| !ids.insert(e.id)) {
+            return Err(Error::invalid_input("events", format!("event {} is in the append twice", twice.id)));
+        }
+    }
+    let mut bytes = 0;
+    for event in all_events(append) {
+        check_event(event, limits)?;
+        bytes += event.payload.len() + event.metadata.as_bytes().len();
+    }
+    if bytes > limits.batch_bytes {
+        return Err(Error::over_limit("batch", bytes as u64, limits.batch_bytes as u64));
+    }
+    Ok(())
+}
+
+fn all_events(append: &Append) -> impl Iterator<Item = &NewEvent> {
+    append.streams.iter().flat_map(|s| &s.events)
+}
+
+fn check_event(event: &NewEvent, limits: &Limits) -> Result<()> {
+    let context = |error: Error| error.with_context("event", event.id).with_context("name", &event.name);
+    if event.name.as_str().starts_with(RESERVED_PREFIX) {
+        let message = format!("event name {} begins with {RESERVED_PREFIX}, which is reserved", event.name);
+        return Err(Error::invalid_input("event name", message));
+    }
+    if event.payload.len() > limits.payload_bytes {
+        let (actual, limit) = (event.payload.len() as u64, limits.payload_bytes as u64);
+        return Err(context(Error::over_limit("payload", actual, limit)));
+    }
+    let metadata = event.metadata.as_bytes().len();
+    if metadata > limits.metadata_bytes {
+        return Err(context(Error::over_limit("metadata", metadata as u64, limits.metadata_bytes as u64)));
+    }
+    Ok(())
+}
+
+/// Checks the head of a stream against what an append demands of it.
+///
+/// # Errors
+/// `StreamDeleted` when it is deleted or erased and would be written; `Conflict` otherwise.
+pub fn check_expected(append: &StreamAppend, version: StreamVersion, lifecycle: Lifecycle) -> Result<()> {
+    if !append.events.is_empty() {
+        check_active(&append.stream, lifecycle)?;
+    }
+    if append.expected.accepts(version) {
+        return Ok(());
+    }
+    Err(Error::conflict(append.stream.clone(), append.expected, version))
+}
+
+/// Refuses a stream that is deleted or erased.
+///
+/// # Errors
+/// `StreamDeleted`.
+pub fn check_active(stream: &StreamId, lifecycle: Lifecycle) -> Result<()> {
+    match lifecycle {
+        Lifecycle::Active => Ok(()),
+        Lifecycle::Deleted => Err(Error::stream_deleted(stream.clone(), false)),
+        Lifecycle::Erased => Err(Error::stream_deleted(stream.clone(), true)),
+    }
+}
+
+/// Checks the options of a feed page and where it begins.
+///
+/// # Errors
+/// `InvalidInput` for a limit or window of zero.
+pub fn check_feed_options(options: &FeedOptions) -> Result<()> {
+    check_limit(options.limit)?;
+    if options.window == 0 {
+        return Err(Error::invalid_input("window", "a feed page must look at one event at least"));
+    }
+    Ok(())
+}
+
+/// Refuses a page that can hold nothing.
+///
+/// # Errors
+/// `InvalidInput`.
+pub fn check_limit(limit: usize) -> Result<()> {
+    if limit == 0 {
+        return Err(Error::invalid_input("limit", "a page must hold one event or stream at least"));
+    }
+    Ok(())
+}
+
+/// Refuses to read a feed forward from ahead of its head.
+///
+/// # Errors
+/// `HistoryDiverged`.
+pub fn check_not_ahead(after: Position, head: Position) -> Result<()> {
+    if after <= head {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::HistoryDiverged,
+        format!(
+            "position {after} lies ahead of the log's head {head}: the log was restored from an older copy; rewind \
+             the reader, or adopt the restored log"
+        ),
+    ))
+}
+
+/// What an idempotent append compares: the same number of events, in the same stream, with the same content, in a row.
+#[must_use]
+pub fn is_same_append(append: &StreamAppend, recorded: &[RecordedEvent]) -> bool {
+    append.events.len() == recorded.len()
+        && append.events.iter().zip(recorded).all(|(new, old)| new.has_content_of(old))
+        && recorded.iter().all(|e| e.stream == append.stream)
+        && recorded.windows(2).all(|pair| pair[1].version == pair[0].version.next())
+}
+
+/// The error for an append whose ids are taken by other content, or only partly recorded.
+#[must_use]
+pub fn duplicate(taken: &RecordedEvent) -> Error {
+    let duplicate = Duplicate { event: taken.id, stream: taken.stream.clone(), version: taken.version };
+    let message = format!(
+        "event {} is recorded already, as version {} of stream {}, and the append is not the same as then",
+        taken.id, taken.version, taken.stream
+    );
+    Error::new(ErrorKind::Duplicate(duplicate), message)
+}
+
+/// Collects a page that is bounded in events and in bytes.
+#[derive(Debug)]
+pub struct Page {
+    events: Vec<RecordedEvent>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Page {
+    /// A page of at most `limit` events, and never more than [`ReadOptions::PAGE_EVENTS_MAX`].
+    #[must_use]
+    pub fn new(limit: Option<usize>) -> Self {
+        let limit = limit.unwrap_or(usize::MAX).min(ReadOptions::PAGE_EVENTS_MAX);
+        Self { events: Vec::new(), bytes: 0, limit }
+    }
+
+    /// Whether nothing more fits.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= self.limit || self.bytes >= ReadOptions::PAGE_BYTES_MAX
+    }
+
+    /// Adds an event.
+    pub fn push(&mut self, event: RecordedEvent) {
+        self.bytes += event.payload.len() + event.metadata.as_bytes().len();
+        self.events.push(event);
+    }
+
+    /// How many events it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The events.
+    #[must_use]
+    pub fn into_events(self) -> Vec<RecordedEvent> {
+        self.events
+    }
+}
+
+/// Checks everything about an import that needs no database.
+///
+/// # Errors
+/// `InvalidInput`, naming the field and the limit.
+pub fn check_import(events: &[RecordedEvent], limits: &Limits) -> Result<()> {
+    if events.len() > limits.events {
+        return Err(Error::over_limit("events", events.len() as u64, limits.events as u64));
+    }
+    let mut bytes = 0;
+    for event in events {
+        let (payload, metadata) = (event.payload.len(), event.metadata.as_bytes().len());
+        if payload > limits.payload_bytes {
+            let error = Error::over_limit("payload", payload as u64, limits.payload_bytes as u64);
+            return Err(error.with_context("event", event.id));
+        }
+        bytes += payload + metadata;
+    }
+    if bytes > limits.batch_bytes {
+        return Err(Error::over_limit("batch", bytes as u64, limits.batch_bytes as u64));
+    }
+    Ok(())
+}
+
+/// How far a stream goes while events are imported into it.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamTail {
+    /// The version of its last event.
+    pub version: StreamVersion,
+    /// When that was recorded.
+    pub recorded_at: Option<Timestamp>,
+}
+
+/// What to do with one event of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportStep {
+    /// It is there already.
+    Present,
+    /// It is to be written.
+    Write,
+}
+
+/// Decides about one event of an import: `tail` is where its stream goes so far, `present` what the store holds at its
+/// version, `same_id` the event of the store that has its id.
+///
+/// # Errors
+/// `HistoryDiverged`, naming stream and version; `Duplicate` when the id is taken elsewhere.
+pub fn import_step(
+    event: &RecordedEvent,
+    tail: &StreamTail,
+    present: Option<&RecordedEvent>,
+    same_id: Option<&RecordedEvent>,
+) -> Result<ImportStep> {
+    let diverged = |why: &str| {
+        let message =
+            format!("version {} of stream {} cannot be imported: {why}", event.version, event.stream);
+        Err(Error::new(ErrorKind::HistoryDiverged, message).with_context("event", event.id))
+    };
+    if let Some(present) = present {
+        return if present.is_copy_of(event) {
+            Ok(ImportStep::Present)
+        } else {
+            diverged("the store holds another event there")
+        };
+    }
+    if event.version != tail.version.next() {
+        return diverged(&format!("the stream is at version {}", tail.version));
+    }
+    if tail.recorded_at.is_some_and(|last| event.recorded_at < last) {
+        return diverged("its time of recording lies before that of the version before it");
+    }
+    match same_id {
+        Some(taken) => Err(duplicate(taken)),
+        None => Ok(ImportStep::Write),
+    }
+}
+
+/// Builds the recorded form of a new event.
+#[must_use]
+pub fn record(
+    event: NewEvent,
+    stream: StreamId,
+    version: StreamVersion,
+    position: Position,
+    recorded_at: Timestamp,
+) -> RecordedEvent {
+    RecordedEvent {
+        id: event.id,
+        stream,
+        version,
+        position,
+        name: event.name,
+        schema_version: event.schema_version,
+        codec: event.codec,
+        transform: event.transform,
+        payload: event.payload,
+        metadata: event.metadata,
+        correlation: event.correlation,
+        occurred_at: event.occurred_at.unwrap_or(recorded_at),
+        recorded_at,
+        erased: false,
+    }
+}
+
+/// The event that tells of a change in a stream's life.
+///
+/// # Errors
+/// `Encode`, which only a defect of the encoder can cause.
+pub fn lifecycle_event(id: EventId, name: &str, note: &LifecycleNote) -> Result<NewEvent> {
+    let payload = serde_json::to_vec(note)
+        .map_err(|e| Error::new(ErrorKind::Encode, "the note cannot be encoded").with_source(e))?;
+    Ok(NewEvent {
+        id,
+        name: EventName::new(name)?,
+        schema_version: 1,
+        codec: CodecTag::JSON,
+        transform: TransformTag::NONE,
+        payload: payload.into(),
+        metadata: Metadata::default(),
+        correlation: None,
+        occurred_at: None,
+    })
+}
+
+/// Whether the stream can be deleted, restored or erased: what the three operations refuse, said once.
+///
+/// # Errors
+/// `StreamNotFound`, `StreamDeleted`, or `InvalidInput` for restoring what is active.
+pub fn check_lifecycle_change(info: &StreamInfo, next: Lifecycle) -> Result<()> {
+    if info.version == StreamVersion::ZERO {
+        return Err(Error::stream_not_found(info.stream.clone()));
+    }
+    match (info.lifecycle, next) {
+        (Lifecycle::Erased, _) => Err(Error::stream_deleted(info.stream.clone(), true)),
+        (Lifecycle::Deleted, Lifecycle::Deleted) => Err(Error::stream_deleted(info.stream.clone(), false)),
+        (Lifecycle::Active, Lifecycle::Active) => {
+            let message = format!("stream {} is not deleted; there is nothing to restore", info.stream);
+            Err(Error::invalid_input("stream", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Wipes what erasure wipes.
+#[must_use]
+pub fn erase(event: &RecordedEvent) -> RecordedEvent {
+    RecordedEvent {
+        payload: Bytes::new(),
+        metadata: Metadata::default(),
+        correlation: None,
+        erased: true,
+        ..event.clone()
+    }
+}
+
+/// The two ends of the hints that a log has grown: a store sends the new head, readers wait.
+#[must_use]
+pub fn wake_ups() -> (watch::Sender<Position>, WakeUps) {
+    crate::store::wake_ups()
+}

@@ -1,0 +1,45 @@
+//! Events, aggregates and the ports of event stores: the driver-free core of `eventsource`.
+
+pub mod aggregate;
+pub mod backend;
+pub mod bus;
+pub mod codec;
+mod envelope;
+mod error;
+mod event;
+mod event_set;
+mod filter;
+mod id;
+pub mod layer;
+pub mod lifecycle;
+pub mod memory;
+mod name;
+mod position;
+mod provenance;
+pub mod store;
+mod stream;
+mod tenant;
+mod text;
+mod time;
+mod version;
+
+pub use bytes::Bytes;
+
+pub use self::{
+    aggregate::{Aggregate, Decider, Repository},
+    bus::EventPublisher,
+    envelope::{NewEvent, Recorded, RecordedEvent},
+    error::{BoxError, Conflict, Duplicate, Error, ErrorKind, Result},
+    event::{Event, EventDescriptor},
+    event_set::EventSet,
+    filter::{EventFilter, EventSelector, NamePattern, TenantFilter},
+    id::{CorrelationId, EventId, IdGenerator, Incarnation, LogId, TimeOrderedIds},
+    memory::MemoryStore,
+    name::{Category, EventName, StateType},
+    position::{Log, Position, Token},
+    provenance::{Metadata, Provenance, TraceContext},
+    stream::{StreamId, StreamKey, ToStreamKey},
+    tenant::TenantId,
+    time::{Clock, SystemClock, Timestamp},
+    version::{ExpectedVersion, StreamVersion},
+};

@@ -1,0 +1,81 @@
+//! Importing into the store in memory.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use super::{
+    MemoryStore,
+    state::State,
+    write::{Drawn, Locks, Write},
+};
+use crate::{
+    RecordedEvent, Result, StreamId, Timestamp,
+    backend::{ImportStep, StreamTail, check_import, import_step},
+    store::{EventImport, Imported},
+};
+
+#[async_trait]
+impl EventImport for MemoryStore {
+    async fn import(&self, events: &[RecordedEvent]) -> Result<Imported> {
+        check_import(events, &self.shared.options.limits).map_err(|e| e.with_operation("import"))?;
+        self.write("import", Import(events.to_vec())).await
+    }
+}
+
+struct Import(Vec<RecordedEvent>);
+
+impl Write for Import {
+    type Outcome = Imported;
+
+    fn locks(&self) -> Locks {
+        Locks {
+            streams: self.0.iter().map(|e| e.stream.clone()).collect(),
+            ids: self.0.iter().map(|e| e.id).collect(),
+        }
+    }
+
+    fn draw(self, state: &mut State, _now: Timestamp) -> Result<Drawn<Imported>> {
+        // Everything is checked against the streams as they will be, before anything is drawn.
+        let mut streams: HashMap<StreamId, Importing> = HashMap::new();
+        let mut events = Vec::with_capacity(self.0.len());
+        let mut outcome = Imported::default();
+        for event in self.0 {
+            let stream =
+                streams.entry(event.stream.clone()).or_insert_with(|| Importing::begin(state, &event.stream));
+            let present = match state.event_of(&event.stream, event.version) {
+                Some(present) => Some(present),
+                None => stream.written.get(&event.version.get()).and_then(|index| events.get(*index)),
+            };
+            match import_step(&event, &stream.tail, present, state.event(event.id))? {
+                ImportStep::Present => outcome.present += 1,
+                ImportStep::Write => {
+                    stream.tail = StreamTail { version: event.version, recorded_at: Some(event.recorded_at) };
+                    stream.written.insert(event.version.get(), events.len());
+                    events.push(event);
+                    outcome.written += 1;
+                }
+            }
+        }
+        for (event, position) in events.iter_mut().zip(state.draw(outcome.written as usize)?) {
+            event.position = position;
+            state.recording_time(event.recorded_at);
+        }
+        Ok(Drawn { events, outcome })
+    }
+}
+
+/// A stream while events are imported into it.
+struct Importing {
+    tail: StreamTail,
+    /// Which of the events to write has which version.
+    written: HashMap<u64, usize>,
+}
+
+impl Importing {
+    fn begin(state: &State, stream: &StreamId) -> Self {
+        let info = state.info(stream);
+        let tail = StreamTail { version: info.version, recorded_at: info.recorded_at };
+        Self { tail, written: HashMap::new() }
+    }
+}
