@@ -1,0 +1,8 @@
+use eventsource_macros::Event;
+
+#[derive(Event)]
+enum OrderEvent {
+    Placed,
+}
+
+fn main() {}

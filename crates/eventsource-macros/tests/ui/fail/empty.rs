@@ -1,0 +1,7 @@
+use eventsource_macros::Event;
+
+#[derive(Event)]
+#[event(category = "Order")]
+enum OrderEvent {}
+
+fn main() {}

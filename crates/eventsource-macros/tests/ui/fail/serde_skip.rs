@@ -1,0 +1,10 @@
+use eventsource_macros::Event;
+
+#[derive(Event)]
+#[event(category = "Order")]
+enum OrderEvent {
+    #[serde(skip)]
+    Placed,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use eventsource_macros::EventSet;
+
+#[derive(EventSet)]
+enum Sales {
+    Orders { order: String },
+}
+
+fn main() {}
