@@ -1,0 +1,148 @@
+//! The connections of a store: how they are opened, and what is kept beside them.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use eventsource_core::{Clock, Error, ErrorKind, Log, Position};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
+
+use crate::{
+    SqliteOptions,
+    error::{Failure, Outcome},
+    options::{Location, Synchronous},
+    row::Interned,
+    schema,
+};
+
+/// Prepared statements that a connection keeps. There are fewer in this crate.
+const STATEMENTS_MAX: usize = 64;
+
+/// A connection, and what was read through it often enough to keep.
+#[derive(Debug)]
+pub(crate) struct ReadConnection {
+    pub(crate) connection: Connection,
+    pub(crate) interned: Interned,
+}
+
+impl ReadConnection {
+    /// Opens a further connection to a store that exists.
+    pub(crate) fn open(options: &SqliteOptions) -> Outcome<Self> {
+        // Even a reader needs to write the index of the write-ahead log, which `query_only` allows.
+        let access = if options.read_only {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        };
+        let connection = open(options, access)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(Self { connection, interned: Interned::default() })
+    }
+
+    /// Opens the first connection of a store that is only read.
+    pub(crate) fn open_first(options: &SqliteOptions) -> Outcome<(Self, Log)> {
+        let reader = Self::open(options)?;
+        let log = schema::verify(&reader.connection, options)?;
+        Ok((reader, log))
+    }
+}
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub(crate) struct WriteConnection {
+    /// It reads too: what a write must know, and everything where a store in memory has no other connection.
+    pub(crate) read: ReadConnection,
+    /// How errors name the database.
+    pub(crate) database: Arc<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    head: watch::Sender<Position>,
+}
+
+impl WriteConnection {
+    /// Opens the connection, and creates or migrates the tables.
+    pub(crate) fn open(options: &SqliteOptions, head: watch::Sender<Position>) -> Outcome<(Self, Log)> {
+        let connection = open(options, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let synchronous = match options.synchronous {
+            Synchronous::Normal => "NORMAL",
+            Synchronous::Full => "FULL",
+            Synchronous::Extra => "EXTRA",
+        };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        // What is erased or replaced is overwritten in the file, not only forgotten.
+        connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+        let log = schema::prepare(&connection, options)?;
+        let opened = Self {
+            read: ReadConnection { connection, interned: Interned::default() },
+            database: options.database().into(),
+            clock: options.clock.clone(),
+            head,
+        };
+        Ok((opened, log))
+    }
+
+    /// Runs `write` in a transaction of its own. When it fails, or panics, nothing was written.
+    pub(crate) fn transaction<T>(&self, write: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+        let connection = &self.read.connection;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let unfinished = Unfinished(connection);
+        let written = write(connection)?;
+        connection.prepare_cached("COMMIT").and_then(|mut s| s.execute([])).map_err(Failure::Commit)?;
+        drop(unfinished);
+        Ok(written)
+    }
+
+    /// Runs a piece of work, and turns a panic into an error, so that the thread goes on.
+    pub(crate) fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        // Whatever the work leaves behind is either rolled back or a cache of committed facts.
+        catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| {
+            let message =
+                "the writer panicked, which is a defect of this library or of the clock or ids given to it";
+            Err(Error::new(ErrorKind::Unavailable, message).outcome_unknown().into())
+        })
+    }
+
+    /// Moves everything from the write-ahead log into the file and empties it, unless readers still need it: then a
+    /// later checkpoint does.
+    pub(crate) fn forget_write_ahead_log(&self) {
+        let _ = self.read.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
+    /// Closes the connection.
+    pub(crate) fn close(self) -> Outcome<()> {
+        self.read.connection.close().map_err(|(_, error)| error.into())
+    }
+
+    /// Hints to readers that the log has grown up to `head`.
+    pub(crate) fn announce(&self, head: Position) {
+        self.head.send_if_modified(|known| {
+            let grown = head > *known;
+            *known = head.max(*known);
+            grown
+        });
+    }
+}
+
+/// A transaction that is rolled back unless it is committed. The database may have rolled it back by itself.
+struct Unfinished<'c>(&'c Connection);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // If this fails there is nothing left to do: the next BEGIN fails too, and says why.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn open(options: &SqliteOptions, access: OpenFlags) -> Outcome<Connection> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match &options.location {
+        Location::File(path) => Connection::open_with_flags(path, flags)?,
+        Location::Memory => Connection::open_in_memory_with_flags(flags)?,
+    };
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(connection)
+}

@@ -1,0 +1,184 @@
+//! The one map from errors of the driver to errors of the library.
+
+use eventsource_core::{Error, ErrorKind};
+use rusqlite::{ErrorCode, ffi};
+
+/// What can go wrong inside this crate, before it is known which operation and database it happened to.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A statement failed. Its transaction is rolled back, so nothing was written.
+    Statement(rusqlite::Error),
+    /// The commit itself failed.
+    Commit(rusqlite::Error),
+    /// A row holds what this crate never writes.
+    Damaged(String),
+    /// An error of the library already. Inside a write it was found before anything was written.
+    Told(Error),
+}
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl Failure {
+    /// The error for the caller.
+    pub(crate) fn tell(self, operation: &'static str, database: &str) -> Error {
+        let error = match self {
+            Self::Told(error) => error,
+            Self::Damaged(what) => {
+                let message = format!("the database holds what this library never writes: {what}");
+                Error::new(ErrorKind::Corrupt, message).with_context("database", database)
+            }
+            Self::Statement(error) => map(error).with_context("database", database),
+            Self::Commit(error) => {
+                // The bytes of the commit may have reached the disk although the driver could not confirm it.
+                let unknown = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+                let error = map(error).with_context("database", database);
+                if unknown { error.outcome_unknown().transient() } else { error }
+            }
+        };
+        error.with_operation(operation)
+    }
+
+    /// Whether the unique index on event ids objected.
+    pub(crate) fn is_taken_id(&self) -> bool {
+        matches!(self, Self::Statement(rusqlite::Error::SqliteFailure(error, Some(message)))
+            if error.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE && message.contains("es_events.event_id"))
+    }
+
+    /// Whether requests of a group may succeed one by one although together they failed: one of them is to blame, or
+    /// together they are too much.
+    pub(crate) fn may_succeed_alone(&self) -> bool {
+        let (Self::Statement(error) | Self::Commit(error)) = self else { return false };
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::DiskFull)
+        )
+    }
+
+    /// Whether somebody else holds the lock.
+    pub(crate) fn is_busy(&self) -> bool {
+        let Self::Statement(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    }
+}
+
+/// An error of the driver, without operation and database.
+fn map(error: rusqlite::Error) -> Error {
+    let (kind, transient, message) = match error.sqlite_error_code() {
+        Some(code) => classify(code, &error),
+        None => (ErrorKind::Corrupt, false, "the database holds what this library never writes"),
+    };
+    let mapped = Error::new(kind, message).with_source(error);
+    if transient { mapped.transient() } else { mapped }
+}
+
+fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'static str) {
+    match code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            (ErrorKind::Busy, true, "another process or connection holds the lock of the database")
+        }
+        ErrorCode::DiskFull => (ErrorKind::StorageFull, false, "there is no space left for the database"),
+        ErrorCode::NotADatabase => (ErrorKind::Corrupt, false, "the file is not an SQLite database"),
+        ErrorCode::DatabaseCorrupt => (ErrorKind::Corrupt, false, "the database file is damaged"),
+        ErrorCode::ReadOnly => (ErrorKind::ReadOnly, false, "the database can only be read"),
+        ErrorCode::CannotOpen => (ErrorKind::Unavailable, false, "the database file cannot be opened"),
+        ErrorCode::PermissionDenied => (ErrorKind::Unavailable, false, "access to the database is denied"),
+        // No memory or no space for the index of the write-ahead log is told as an I/O error too.
+        ErrorCode::SystemIoFailure if error.extended_code() == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+            (ErrorKind::StorageFull, false, "there is no space left for the index of the write-ahead log")
+        }
+        ErrorCode::SystemIoFailure => {
+            (ErrorKind::Unavailable, true, "reading or writing the database failed")
+        }
+        ErrorCode::OutOfMemory => (ErrorKind::Unavailable, true, "there is no memory left for the database"),
+        ErrorCode::TooBig => {
+            let kind = ErrorKind::InvalidInput { field: "payload", limit: None };
+            (kind, false, "a value is longer than the database can hold")
+        }
+        // SQLITE_ERROR: a statement that does not fit the tables.
+        ErrorCode::Unknown => (ErrorKind::Corrupt, false, "the tables are not those that this library made"),
+        ErrorCode::ConstraintViolation => (ErrorKind::Corrupt, false, "the tables contradict each other"),
+        _ => (ErrorKind::Unavailable, false, "the database failed"),
+    }
+}
+
+/// The driver's extended code, if the database gave one.
+trait ExtendedCode {
+    fn extended_code(&self) -> Option<i32>;
+}
+
+impl ExtendedCode for rusqlite::Error {
+    fn extended_code(&self) -> Option<i32> {
+        self.sqlite_error().map(|error| error.extended_code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(extended_code: i32) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(extended_code), None)
+    }
+
+    #[test]
+    fn every_code_has_its_kind() {
+        let cases = [
+            (ffi::SQLITE_BUSY, ErrorKind::Busy, true),
+            (ffi::SQLITE_BUSY_SNAPSHOT, ErrorKind::Busy, true),
+            (ffi::SQLITE_LOCKED, ErrorKind::Busy, true),
+            (ffi::SQLITE_FULL, ErrorKind::StorageFull, false),
+            (ffi::SQLITE_IOERR_SHMSIZE, ErrorKind::StorageFull, false),
+            (ffi::SQLITE_NOTADB, ErrorKind::Corrupt, false),
+            (ffi::SQLITE_CORRUPT, ErrorKind::Corrupt, false),
+            (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Corrupt, false),
+            (ffi::SQLITE_READONLY, ErrorKind::ReadOnly, false),
+            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::ReadOnly, false),
+            (ffi::SQLITE_CANTOPEN, ErrorKind::Unavailable, false),
+            (ffi::SQLITE_IOERR, ErrorKind::Unavailable, true),
+            (ffi::SQLITE_IOERR_FSYNC, ErrorKind::Unavailable, true),
+            (ffi::SQLITE_NOMEM, ErrorKind::Unavailable, true),
+            (ffi::SQLITE_ERROR, ErrorKind::Corrupt, false),
+            (ffi::SQLITE_AUTH, ErrorKind::Unavailable, false),
+        ];
+        for (code, kind, transient) in cases {
+            let error = Failure::Statement(failure(code)).tell("append", "/data/a.db");
+            assert_eq!((error.kind(), error.is_transient()), (&kind, transient), "code {code}");
+            assert!(!error.is_outcome_unknown(), "code {code}");
+            assert_eq!(error.operation(), Some("append"));
+            assert!(error.to_string().contains("/data/a.db"), "{error}");
+            assert!(std::error::Error::source(&error).is_some());
+        }
+    }
+
+    #[test]
+    fn an_io_error_while_committing_leaves_the_outcome_open() {
+        let error = Failure::Commit(failure(ffi::SQLITE_IOERR_FSYNC)).tell("append", "a.db");
+        assert_eq!(error.kind(), &ErrorKind::Unavailable);
+        assert!(error.is_outcome_unknown() && error.is_transient());
+    }
+
+    #[test]
+    fn a_full_disk_while_committing_has_written_nothing() {
+        let error = Failure::Commit(failure(ffi::SQLITE_FULL)).tell("append", "a.db");
+        assert_eq!(error.kind(), &ErrorKind::StorageFull);
+        assert!(!error.is_outcome_unknown() && !error.is_transient());
+    }
+
+    #[test]
+    fn errors_of_the_library_pass_unchanged() {
+        let error = Failure::Told(Error::closed("the store")).tell("append", "a.db");
+        assert_eq!(error.to_string(), "append: the store is closed");
+    }
+}

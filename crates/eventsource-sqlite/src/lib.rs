@@ -1,0 +1,65 @@
+//! The SQLite store of `eventsource`: one file, one writer, readers that never wait for it.
+//!
+//! ```
+//! use eventsource_core::{EventId, ExpectedVersion, NewEvent, StreamId, store::{Append, Close, EventStore, ReadOptions}};
+//! use eventsource_sqlite::SqliteStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> eventsource_core::Result<()> {
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let path = directory.path().join("orders.db");
+//! let store = SqliteStore::open(path).await?;
+//! let stream = StreamId::new("Order", "4711")?;
+//! let placed = NewEvent::new(EventId::generate(), "OrderPlaced", r#"{"total":100}"#)?;
+//! store.append(Append::new(stream.clone(), ExpectedVersion::NoStream, vec![placed])).await?;
+//!
+//! let page = store.read_stream(&stream, &ReadOptions::default()).await?;
+//! assert_eq!(page.events[0].name, *"OrderPlaced");
+//! store.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//! - **Durable**: an acknowledged append is on the disk (`synchronous=FULL`, unless the [options](SqliteOptions) say
+//!   otherwise).
+//! - **Group commit**: appends that are queued while a commit runs share the next one, and each gets an outcome of its own.
+//!   An append that finds the writer idle waits for nobody.
+//! - **One total order**: positions follow the order of commits, so that the feed never skips.
+//! - **Readers never wait** for the writer, and the writer never for readers (write-ahead log).
+//! - **Several processes** may use one file: writers take turns and wait up to the busy time-out, after which a call fails
+//!   as `Busy`, which is transient. Wake-ups come from this process only.
+//! - **No async code blocks**: everything that touches the file runs on threads of its own.
+//!
+//! # Erasure
+//! `erase` overwrites what it wipes (`secure_delete`) and empties the write-ahead log right after the commit. When a
+//! reader of any process still uses the old log at that moment, the wiped bytes stay in it until a later checkpoint. Copies
+//! made earlier, and what a file system or disk keeps of overwritten blocks, are out of reach.
+//!
+//! # Not supported
+//! Files on network file systems, because SQLite's locks do not work there. A file must not be replaced while it is open.
+
+mod append;
+mod connection;
+mod error;
+mod feed;
+mod group;
+mod heads;
+mod import;
+mod listing;
+mod log;
+mod lookup;
+mod options;
+mod read;
+mod reader;
+mod removal;
+mod row;
+mod schema;
+mod snapshot;
+mod store;
+mod writer;
+
+pub use self::{
+    options::{Location, SqliteOptions, Synchronous},
+    store::SqliteStore,
+};

@@ -1,0 +1,114 @@
+//! Futures that are dropped half-way: what they began happened whole or not at all, and the store goes on.
+
+mod common;
+
+use std::{
+    future::{Future, poll_fn},
+    path::Path,
+    pin::pin,
+    task::Poll,
+};
+
+use common::{ForeignLock, append, audit, event, events, stream};
+use eventsource_core::{
+    ExpectedVersion, Position,
+    store::{Append, EventFeed, EventStore, FeedOptions, ReadOptions},
+};
+use eventsource_sqlite::{SqliteOptions, SqliteStore};
+use futures_util::FutureExt;
+use tempfile::tempdir;
+
+/// Polls a future so many times, each time when it asks for it, and drops it.
+async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut polled = 0;
+    poll_fn(|context| {
+        if polled == times {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polled == times => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// How often each number of polls is tried: the writer is at another place each time.
+const ROUNDS: usize = 25;
+
+async fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open_with(SqliteOptions::file(path).with_readers(1)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_dropped_append_happened_whole_or_not_at_all() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = open(&path).await;
+    for polls in 0.. {
+        let mut completed = 0;
+        for round in 0..ROUNDS {
+            let (a, b) = (stream(format!("a-{polls}-{round}")), stream(format!("b-{polls}-{round}")));
+            let append = Append::new(a.clone(), ExpectedVersion::NoStream, vec![event(*b"1"), event(*b"2")])
+                .and(b.clone(), ExpectedVersion::NoStream, vec![event(*b"3")]);
+            completed += usize::from(poll_times(store.append(append.clone()), polls).await.is_some());
+
+            let again = store.append(append).await.expect("the same append can be sent again");
+            assert_eq!(again.streams.len(), 2);
+            assert_eq!((events(&store, &a).await.len(), events(&store, &b).await.len()), (2, 1));
+        }
+        if completed == ROUNDS {
+            break;
+        }
+    }
+    audit(&store, &path).await;
+}
+
+#[tokio::test]
+async fn an_append_that_is_dropped_while_it_is_queued_never_happens() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = open(&path).await;
+    let lock = ForeignLock::take(&path);
+    let mut taken = Box::pin(store.append(append("taken")));
+    assert!((&mut taken).now_or_never().is_none());
+    let dropped = append("dropped");
+    assert!(poll_times(store.append(dropped.clone()), 1).await.is_none());
+    drop(lock);
+    taken.await.unwrap();
+    // It was queued before the next one, which is done.
+    store.append(append("later")).await.unwrap();
+    let happened = events(&store, &stream("dropped")).await;
+    // The writer may have taken it together with the first, before it was dropped; but never later.
+    if happened.is_empty() {
+        assert!(!store.append(dropped).await.unwrap().deduplicated);
+    } else {
+        assert!(store.append(dropped).await.unwrap().deduplicated);
+    }
+    assert_eq!(audit(&store, &path).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_dropped_read_gives_its_connection_back() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = open(&path).await;
+    store.append(append("a")).await.unwrap();
+    let (a, read, feed) = (stream("a"), ReadOptions::default(), FeedOptions::default());
+    for polls in 0.. {
+        let mut completed = 0;
+        for _ in 0..ROUNDS {
+            let page = poll_times(store.read_stream(&a, &read), polls).await;
+            let feed = poll_times(store.read_feed(Position::START, &feed), polls).await;
+            completed += usize::from(page.is_some() && feed.is_some());
+            // There is one connection only: this waits for ever if it is lost.
+            assert_eq!(events(&store, &a).await.len(), 1);
+        }
+        if completed == ROUNDS {
+            break;
+        }
+    }
+}

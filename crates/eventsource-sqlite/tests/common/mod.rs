@@ -1,0 +1,134 @@
+//! What the tests of this crate share.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+};
+
+use eventsource_core::{
+    Clock, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, StreamId, Timestamp,
+    store::{Append, EventFeed, EventFeedExt, EventStore, EventStoreExt, FeedOptions, ReadOptions},
+};
+use eventsource_sqlite::SqliteStore;
+use futures_util::TryStreamExt;
+
+/// A stream of the category that the tests use.
+pub(crate) fn stream(key: impl ToString) -> StreamId {
+    StreamId::new("Test", key.to_string()).unwrap()
+}
+
+/// An event with a new id.
+pub(crate) fn event(payload: impl Into<Vec<u8>>) -> NewEvent {
+    NewEvent::new(EventId::generate(), "Happened", payload.into()).unwrap()
+}
+
+/// An append of one new event to any version of a stream.
+pub(crate) fn append(key: impl ToString) -> Append {
+    Append::new(stream(key), ExpectedVersion::Any, vec![event(*b"{}")])
+}
+
+/// The whole feed.
+pub(crate) async fn feed(store: &SqliteStore) -> Vec<RecordedEvent> {
+    store.feed(Position::START, FeedOptions::default()).try_collect().await.unwrap()
+}
+
+/// A whole stream.
+pub(crate) async fn events(store: &SqliteStore, stream: &StreamId) -> Vec<RecordedEvent> {
+    store.events(stream, ReadOptions::default()).try_collect().await.unwrap()
+}
+
+/// Checks that the feed and the streams tell the same, that no stream has a hole, and that the file is sound.
+pub(crate) async fn audit(store: &SqliteStore, path: &Path) -> Vec<RecordedEvent> {
+    let feed = feed(store).await;
+    assert!(feed.windows(2).all(|pair| pair[0].position < pair[1].position), "positions increase");
+    assert_eq!(store.head().await.unwrap(), feed.last().map_or(Position::START, |e| e.position));
+    let mut streams: HashMap<StreamId, Vec<RecordedEvent>> = HashMap::new();
+    for event in &feed {
+        streams.entry(event.stream.clone()).or_default().push(event.clone());
+    }
+    for (stream, of_feed) in &streams {
+        let versions = of_feed.iter().map(|e| e.version.get());
+        assert!(versions.eq(1..=of_feed.len() as u64), "stream {stream} has a hole");
+        assert_eq!(&events(store, stream).await, of_feed, "stream {stream} and the feed differ");
+        let info = store.stream(stream).await.unwrap();
+        assert_eq!(Some(info.version), of_feed.last().map(|e| e.version));
+        assert_eq!(Some(info.position), of_feed.last().map(|e| e.position));
+    }
+    check_integrity(path);
+    feed
+}
+
+/// Asks SQLite itself whether the file is sound.
+pub(crate) fn check_integrity(path: &Path) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let answer: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(answer, "ok");
+    let orphans: i64 =
+        connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(orphans, 0);
+}
+
+/// Somebody else who holds the write lock of a file until it is dropped.
+pub(crate) struct ForeignLock(rusqlite::Connection);
+
+impl ForeignLock {
+    pub(crate) fn take(path: &Path) -> Self {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self(connection)
+    }
+}
+
+/// A clock that is one microsecond later at each look, of which there is one for each commit.
+#[derive(Debug, Default)]
+pub(crate) struct TickingClock(AtomicI64);
+
+impl Clock for TickingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// A [`TickingClock`] that can hold the writer inside a commit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GateClock {
+    ticks: Arc<TickingClock>,
+    /// What tells that the clock was looked at, and what then lets the writer go on.
+    gate: Arc<Mutex<Option<(Sender<()>, Receiver<()>)>>>,
+}
+
+impl GateClock {
+    /// Holds the next look. The first channel tells that it is held; dropping the second lets it go on.
+    pub(crate) fn hold(&self) -> (Receiver<()>, Sender<()>) {
+        let (reach, reached) = channel();
+        let (release, released) = channel();
+        *self.gate.lock().unwrap() = Some((reach, released));
+        (reached, release)
+    }
+}
+
+impl Clock for GateClock {
+    fn now(&self) -> Timestamp {
+        let held = self.gate.lock().unwrap().take();
+        if let Some((reach, released)) = held {
+            reach.send(()).unwrap();
+            // An error is the sender that was dropped.
+            let _ = released.recv();
+        }
+        self.ticks.now()
+    }
+}
+
+/// This test binary once more, running only the test of this name, with a variable that tells it to be a child.
+pub(crate) fn child(test: &str, variable: &str, value: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture"]).env(variable, value);
+    command
+}

@@ -1,0 +1,280 @@
+//! Opening: what is created, what is refused, and with which words.
+
+mod common;
+
+use std::{error::Error as _, fs, path::Path, time::Duration};
+
+use common::{ForeignLock, append, audit, event, feed, stream};
+use eventsource_core::{
+    Error, ErrorKind, EventId, ExpectedVersion, Position,
+    lifecycle::LifecycleNote,
+    store::{
+        Append, Close, EventFeed, EventImport, EventLookup, EventStore, FeedOptions, LogAdoption,
+        ReadOptions, SnapshotStore, StreamDeletion, StreamErasure,
+    },
+};
+use eventsource_sqlite::{SqliteOptions, SqliteStore};
+use rusqlite::Connection;
+use tempfile::tempdir;
+
+async fn refusal(options: SqliteOptions) -> Error {
+    let error = SqliteStore::open_with(options).await.expect_err("the file must be refused");
+    assert_eq!(error.operation(), Some("open"));
+    error
+}
+
+/// A file of ours with one event in it.
+async fn written(path: &Path) {
+    let store = SqliteStore::open(path).await.unwrap();
+    store.append(append("a")).await.unwrap();
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_created_and_found_again() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let log = EventStore::log(&store);
+    let appended = store.append(append("a")).await.unwrap();
+    assert_eq!(appended.token.log, log.id);
+    store.close().await.unwrap();
+
+    let again = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(EventStore::log(&again), log);
+    assert_eq!(audit(&again, &path).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_url_opens_the_file_it_names() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("my orders.db");
+    written(&path).await;
+    let url = format!("sqlite://{}/my%20orders.db?mode=ro&readers=1", directory.path().display());
+    let store = SqliteStore::open_with(url.parse().unwrap()).await.unwrap();
+    assert_eq!(feed(&store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("letter.txt");
+    let text = "Dear reader, this is a letter and no database. ".repeat(20);
+    fs::write(&path, &text).unwrap();
+    let error = refusal(SqliteOptions::file(&path)).await;
+    assert_eq!(error.kind(), &ErrorKind::Corrupt);
+    assert!(error.to_string().contains("letter.txt"), "{error}");
+    assert!(error.source().is_some() && !error.is_transient());
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_told_with_its_path() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("damaged.db");
+    written(&path).await;
+    // The first page tells where the tables lie and stays; everything behind it is lost.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[4096..].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    let error = refusal(SqliteOptions::file(&path)).await;
+    assert_eq!(error.kind(), &ErrorKind::Corrupt);
+    assert!(error.to_string().contains("damaged.db"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_that_this_library_never_writes_are_corrupt() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    written(&path).await;
+    Connection::open(&path).unwrap().execute("UPDATE es_events SET name = 'not a name'", []).unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let error = store.read_stream(&stream("a"), &ReadOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Corrupt);
+    assert!(error.to_string().contains("not a name") && error.to_string().contains("a.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_of_something_else_is_refused_unless_allowed() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("shop.db");
+    let foreign = Connection::open(&path).unwrap();
+    foreign
+        .execute_batch("CREATE TABLE customers (name TEXT); INSERT INTO customers VALUES ('Ada')")
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+
+    for options in [SqliteOptions::file(&path), SqliteOptions::file(&path).read_only()] {
+        let error = refusal(options).await;
+        assert_eq!(error.kind(), &ErrorKind::Corrupt);
+        for part in ["customers", "foreign_tables", "shop.db"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    let store = SqliteStore::open_with(SqliteOptions::file(&path).with_foreign_tables()).await.unwrap();
+    store.append(append("a")).await.unwrap();
+    let name: String = foreign.query_row("SELECT name FROM customers", [], |row| row.get(0)).unwrap();
+    assert_eq!(name, "Ada");
+    store.close().await.unwrap();
+    SqliteStore::open(&path).await.expect("it is ours from now on");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_busy_after_the_time_out_and_works_when_it_is_free() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let options = SqliteOptions::file(&path).with_busy_timeout(Duration::from_millis(50));
+
+    let exclusive = Connection::open(&path).unwrap();
+    exclusive.execute_batch("BEGIN EXCLUSIVE; CREATE TABLE t (x)").unwrap();
+    let error = refusal(options.clone()).await;
+    assert_eq!(error.kind(), &ErrorKind::Busy);
+    assert!(error.is_transient() && error.to_string().contains("a.db"), "{error}");
+    exclusive.execute_batch("ROLLBACK").unwrap();
+    drop(exclusive);
+
+    let store = SqliteStore::open_with(options).await.unwrap();
+    store.append(append("a")).await.unwrap();
+    let lock = ForeignLock::take(&path);
+    let refused = append("a");
+    let error = store.append(refused.clone()).await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (&ErrorKind::Busy, Some("append")));
+    assert!(error.is_transient() && !error.is_outcome_unknown());
+    assert_eq!(feed(&store).await.len(), 1, "readers do not wait");
+    drop(lock);
+    assert!(!store.append(refused).await.unwrap().deduplicated);
+    assert_eq!(audit(&store, &path).await.len(), 2);
+}
+
+#[tokio::test]
+async fn reading_only_neither_creates_nor_migrates_nor_writes() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let error = refusal(SqliteOptions::file(&path).read_only()).await;
+    assert_eq!(error.kind(), &ErrorKind::Unavailable);
+    assert!(error.to_string().contains("a.db") && !path.exists(), "{error}");
+
+    fs::write(&path, "").unwrap();
+    let error = refusal(SqliteOptions::file(&path).read_only()).await;
+    assert_eq!(error.kind(), &ErrorKind::SchemaMissing);
+    assert!(error.to_string().contains("open it once for writing"), "{error}");
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+
+    written(&path).await;
+    let store = SqliteStore::open_with(SqliteOptions::file(&path).read_only()).await.unwrap();
+    let recorded = feed(&store).await;
+    assert_eq!(recorded.len(), 1);
+    let (a, note) = (stream("a"), LifecycleNote::default());
+    let errors = [
+        store.append(append("a")).await.unwrap_err(),
+        store.import(&recorded).await.unwrap_err(),
+        store.erase(&a, &note).await.unwrap_err(),
+        StreamDeletion::delete(&store, &a, ExpectedVersion::Any, &note).await.unwrap_err(),
+        store.adopt(Position::START).await.unwrap_err(),
+        SnapshotStore::delete(&store, &a).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), &ErrorKind::ReadOnly, "{error}");
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn tables_of_other_releases_are_refused_with_what_to_do() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    written(&path).await;
+    let set = |version: u32| {
+        Connection::open(&path)
+            .unwrap()
+            .execute("UPDATE es_meta SET schema_version = ?1", [version])
+            .unwrap();
+    };
+
+    set(99);
+    for options in [SqliteOptions::file(&path), SqliteOptions::file(&path).read_only()] {
+        let error = refusal(options).await;
+        assert_eq!(error.kind(), &ErrorKind::SchemaTooNew { found: 99, known: 1 });
+        assert!(error.to_string().contains("newer release"), "{error}");
+    }
+
+    set(0);
+    let error = refusal(SqliteOptions::file(&path).read_only()).await;
+    assert_eq!(error.kind(), &ErrorKind::SchemaTooOld { found: 0, needed: 1 });
+    assert!(error.to_string().contains("for writing"), "{error}");
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_opened_is_named() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("missing").join("a.db");
+    let error = refusal(SqliteOptions::file(&path)).await;
+    assert_eq!(error.kind(), &ErrorKind::Unavailable);
+    assert!(error.to_string().contains("missing"), "{error}");
+    let error = refusal(SqliteOptions::file(directory.path())).await;
+    assert_eq!(error.kind(), &ErrorKind::Unavailable, "a directory is no file");
+}
+
+#[tokio::test]
+async fn options_that_contradict_each_other_are_refused() {
+    let error = refusal(SqliteOptions::memory().read_only()).await;
+    assert!(matches!(error.kind(), ErrorKind::InvalidInput { field: "mode", .. }), "{error}");
+    let error = refusal(SqliteOptions::file(":memory:")).await;
+    assert!(error.to_string().contains("in_memory"), "{error}");
+}
+
+#[tokio::test]
+async fn stores_in_memory_are_complete_and_apart() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let other = SqliteStore::in_memory().await.unwrap();
+    let recorded = event(*b"1");
+    let id = recorded.id;
+    store.append(Append::new(stream("a"), ExpectedVersion::NoStream, vec![recorded])).await.unwrap();
+    store.clone().append(append("b")).await.unwrap();
+    assert_eq!(feed(&store).await.len(), 2);
+    assert_eq!(store.event(id).await.unwrap().unwrap().payload, "1");
+    assert!(feed(&other).await.is_empty());
+    assert_ne!(EventStore::log(&store).id, EventStore::log(&other).id);
+}
+
+#[tokio::test]
+async fn closing_finishes_what_is_queued_and_refuses_what_comes_later() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    for options in [SqliteOptions::file(&path), SqliteOptions::memory()] {
+        let store = SqliteStore::open_with(options).await.unwrap();
+        let queued: Vec<_> = (0..50)
+            .map(|i| {
+                let store = store.clone();
+                let mut task = Box::pin(async move { store.append(append(i)).await });
+                // The first poll queues it.
+                let _ = futures_util::FutureExt::now_or_never(&mut task);
+                task
+            })
+            .collect();
+        let clone = store.clone();
+        let (first, second) = tokio::join!(store.close(), clone.close());
+        first.unwrap();
+        second.unwrap();
+        for append in queued {
+            append.await.unwrap();
+        }
+        store.close().await.unwrap();
+        let errors = [
+            store.append(append("late")).await.unwrap_err(),
+            store.read_stream(&stream(1), &ReadOptions::default()).await.unwrap_err(),
+            store.read_feed(Position::START, &FeedOptions::default()).await.unwrap_err(),
+            store.event(EventId::generate()).await.unwrap_err(),
+            SnapshotStore::delete(&store, &stream(1)).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), &ErrorKind::Closed, "{error}");
+            assert!(error.operation().is_some());
+        }
+    }
+    assert!(!directory.path().join("a.db-wal").exists(), "closing leaves one file behind");
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(audit(&store, &path).await.len(), 50);
+}
