@@ -1,1 +1,6 @@
-//! Stub.
+//! The test kit of `eventsource`.
+
+mod clock;
+mod ids;
+
+pub use self::{clock::ManualClock, ids::SequentialIds};
