@@ -87,7 +87,7 @@ impl<A: Aggregate> Repository<A> {
         let Some(publisher) = &self.publisher else { return Publication::NotAttached };
         let published = async {
             let events = self.recorded(appended).await?;
-            publisher.publish(&events).await
+            publisher.publish(appended.token.log, &events).await
         };
         match published.await {
             Ok(()) => Publication::Published,

@@ -24,6 +24,13 @@ pub(super) struct Drawn<T> {
     pub(super) outcome: T,
 }
 
+/// A write that is drawn, and locked against others.
+struct Begun<T> {
+    drawn: Drawn<T>,
+    /// What it has to wait for before it commits.
+    hold: Option<Arc<Hold>>,
+}
+
 /// The streams of a write, as locked rows, and its event ids, as entries of a unique index.
 #[derive(Default)]
 pub(super) struct Locks {
@@ -83,7 +90,7 @@ impl MemoryStore {
             let locks = locks.take_if(|locks| is_free(locks))?;
             Some(self.begin(state, flight.number, locks, write.take()?))
         });
-        let (drawn, hold) = begun.await?;
+        let Begun { drawn, hold } = begun.await?;
         if let Some(hold) = hold {
             hold.released().await;
         }
@@ -101,15 +108,15 @@ impl MemoryStore {
         number: u64,
         locks: Locks,
         write: W,
-    ) -> Result<(Drawn<W::Outcome>, Option<Arc<Hold>>)> {
+    ) -> Result<Begun<W::Outcome>> {
         let drawn = write.draw(state, self.shared.options.clock.now())?;
-        let Some(first) = drawn.events.first() else { return Ok((drawn, None)) };
+        let Some(first) = drawn.events.first() else { return Ok(Begun { drawn, hold: None }) };
         state.in_flight.insert(number, InFlight { locks, lowest_position: Some(first.position) });
         let hold = state.holds.pop_front();
         if let Some(hold) = &hold {
             hold.reach();
         }
-        Ok((drawn, hold))
+        Ok(Begun { drawn, hold })
     }
 }
 

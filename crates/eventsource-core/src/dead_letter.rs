@@ -1,0 +1,196 @@
+//! Events that could not be handled, with everything that came behind them in their streams.
+//!
+//! Once an event of a stream is parked, every later event of that stream is parked behind it, so that order is kept; other
+//! streams go on. What is to happen with letters is [asked](crate::request) of the consumer's owner, who alone handles
+//! them.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{ConsumerName, EventId, LogId, RecordedEvent, Result, StreamId, Timestamp, store::Close};
+
+/// Why an event was parked. Kept by frozen name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CauseKind {
+    /// It cannot be decoded.
+    Undecodable,
+    /// No decoder knows it.
+    Unknown,
+    /// The handler returned an error.
+    Handler,
+    /// The handler took too long.
+    TimedOut,
+    /// The handler panicked.
+    Panicked,
+    /// An earlier event of its stream is parked.
+    Behind,
+}
+
+crate::status::frozen_names!(CauseKind:
+    Undecodable = "undecodable",
+    Unknown = "unknown",
+    Handler = "handler",
+    TimedOut = "timed-out",
+    Panicked = "panicked",
+    Behind = "behind",
+);
+
+/// Why an event was parked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Which kind.
+    pub kind: CauseKind,
+    /// The error and its causes, outermost first; empty for [`CauseKind::Behind`].
+    pub chain: Vec<String>,
+    /// Equal for causes that are alike, to group by.
+    pub fingerprint: u64,
+}
+
+/// An event that could not be handled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Whose.
+    pub consumer: ConsumerName,
+    /// The log that the event belongs to.
+    pub log: LogId,
+    /// The event as it was recorded.
+    pub event: RecordedEvent,
+    /// The payload to handle instead, once an operator edited it.
+    pub edited: Option<Bytes>,
+    /// Why.
+    pub cause: Cause,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was parked.
+    pub parked_at: Timestamp,
+    /// When it was last tried.
+    pub tried_at: Timestamp,
+    /// The version of the program or handler that tried it, so that a newer one can try it by itself.
+    pub handler_version: String,
+}
+
+/// How much may be parked. When it is full, the consumer stops; nothing is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParkingLimits {
+    /// Streams of one consumer.
+    pub streams: u64,
+    /// Letters of one stream.
+    pub letters_per_stream: u64,
+}
+
+impl Default for ParkingLimits {
+    /// 1,024 streams with 1,024 letters each.
+    fn default() -> Self {
+        Self { streams: 1_024, letters_per_stream: 1_024 }
+    }
+}
+
+/// Which letters to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LettersOptions {
+    /// Of this stream only.
+    pub stream: Option<StreamId>,
+    /// With this fingerprint of their cause only.
+    pub cause: Option<u64>,
+    /// Only the first of each stream, which the others wait for.
+    pub first_only: bool,
+    /// Go on after the letter of this event, exclusively.
+    pub after: Option<EventId>,
+}
+
+/// How much is parked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetterStatistics {
+    /// Letters.
+    pub letters: u64,
+    /// Streams.
+    pub streams: u64,
+    /// When the oldest one was parked.
+    pub oldest_at: Option<Timestamp>,
+    /// Letters by fingerprint of their cause, most first, at most 100.
+    pub by_cause: Vec<(u64, u64)>,
+}
+
+/// What becomes of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LetterChange {
+    /// It was tried again and failed again.
+    Failed(Cause),
+    /// An operator gave another payload.
+    Edited(Bytes),
+    /// It was handled, or given up. When it was the last of its stream, the stream goes on.
+    Removed,
+}
+
+/// Keeps letters, one per consumer and event, in the order of their streams.
+#[async_trait]
+pub trait DeadLetterStore: Close {
+    /// Parks events: all of them or none.
+    ///
+    /// A letter that is there already is left as it is, so that parking twice is parking once.
+    ///
+    /// # Ordering
+    /// Letters of a stream are kept in the order of their versions.
+    ///
+    /// # Errors
+    /// Only failures of the database; that there is no room left is an answer.
+    ///
+    /// # Cancel safety
+    /// A dropped call happened whole or not at all; send it again.
+    async fn park(&self, letters: &[DeadLetter], limits: ParkingLimits) -> Result<ParkOutcome>;
+
+    /// The streams of a consumer that wait behind a letter: what its owner loads when it takes over.
+    ///
+    /// # Errors
+    /// Only failures of the database.
+    async fn parked_streams(&self, consumer: &ConsumerName, log: LogId) -> Result<Vec<StreamId>>;
+
+    /// One page of letters, at most 100, by position.
+    ///
+    /// # Errors
+    /// Only failures of the database.
+    async fn letters(
+        &self,
+        consumer: &ConsumerName,
+        log: LogId,
+        options: &LettersOptions,
+    ) -> Result<Vec<DeadLetter>>;
+
+    /// Changes a letter. Whether it was there.
+    ///
+    /// Called by the consumer's owner alone, which is what makes two changes at once impossible.
+    ///
+    /// # Atomicity
+    /// One commit; with the last letter of a stream, the stream is released in it.
+    ///
+    /// # Errors
+    /// Only failures of the database.
+    ///
+    /// # Cancel safety
+    /// A dropped call happened whole or not at all.
+    async fn change(
+        &self,
+        consumer: &ConsumerName,
+        log: LogId,
+        event: EventId,
+        change: &LetterChange,
+    ) -> Result<bool>;
+
+    /// How much of a consumer is parked, over all logs.
+    ///
+    /// # Errors
+    /// Only failures of the database.
+    async fn letter_statistics(&self, consumer: &ConsumerName) -> Result<LetterStatistics>;
+}
+
+/// What became of an attempt to park.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParkOutcome {
+    /// All are parked.
+    Parked,
+    /// These limits leave no room. Nothing was parked, and the consumer has to stop.
+    Full(ParkingLimits),
+}
