@@ -91,6 +91,8 @@ impl Default for ParkingLimits {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LettersOptions {
+    /// The one of this event only.
+    pub event: Option<EventId>,
     /// Of this stream only.
     pub stream: Option<StreamId>,
     /// With this fingerprint of their cause only.

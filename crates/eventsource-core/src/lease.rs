@@ -30,7 +30,8 @@ pub struct Lease {
     pub name: LeaseName,
     /// Who.
     pub owner: InstanceId,
-    /// Grows with each change of owner, and with each end of a lease that passed unrenewed.
+    /// Grows with each lease that is given, over all names, so that whatever is leased in other parts later obeys a newer
+    /// epoch too.
     pub epoch: Epoch,
     /// When it ends by the database's clock, unless it is renewed.
     pub expires_at: Timestamp,
@@ -74,7 +75,7 @@ pub struct Pulse {
 pub trait LeaseStore: Close {
     /// Gets a lease that nobody holds, or whose end has passed.
     ///
-    /// The epoch is above every one given for this name before. An owner that asks again while it holds the lease keeps its
+    /// The epoch is above every one given before, for any name. An owner that asks again while it holds the lease keeps its
     /// epoch and gets a new end.
     ///
     /// # Atomicity

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BoxError, Epoch, EventFilter, Place, Position, RecordedEvent, Result, checkpoint::SegmentKey,
+    BoxError, Epoch, EventFilter, EventId, Place, Position, RecordedEvent, Result, checkpoint::SegmentKey,
     dead_letter::DeadLetter,
 };
 
@@ -22,8 +22,10 @@ pub struct Batch {
     pub epoch: Epoch,
     /// The events, by position; none when all that lies in between is passed over or parked.
     pub events: Vec<Arc<RecordedEvent>>,
-    /// What is parked together with the step.
+    /// What is parked together with the step; a letter that is parked already stays as it is.
     pub letters: Vec<DeadLetter>,
+    /// The events whose letters are removed together with the step, because this batch handles them.
+    pub released: Vec<EventId>,
     /// Which attempt it is, from 1.
     pub attempt: u32,
 }
@@ -33,14 +35,23 @@ pub struct Batch {
 pub enum Applied {
     /// Everything is done: events, letters and step.
     All,
-    /// An event failed, and nothing is done. The runner waits, then sends those before it as one batch, and it alone.
-    FailedAt {
-        /// Which of the batch.
+    /// The time for one batch was up: the first events are done, with the step to the last of them and the letters up to
+    /// there. The runner sends the rest.
+    Part {
+        /// How many events are done, 1 at least.
+        done: usize,
+    },
+    /// An event failed. A target with a transaction has rolled everything back and has done none; the runner waits, then
+    /// sends those before the failed one as one batch, and it alone.
+    Failed {
+        /// How many events are done all the same, with the step to the last of them.
+        done: usize,
+        /// Which failed, at or behind `done`.
         index: usize,
         /// Why.
         cause: BoxError,
     },
-    /// The segment is not where the batch believed, or obeys a newer epoch; nothing is done, and the runner has to stop.
+    /// The segment is not where the batch believed, or obeys a newer epoch. Nothing is done, and the runner has to stop.
     Fenced,
 }
 
