@@ -70,8 +70,8 @@ pub enum SegmentChange {
         /// The first slice of the second part.
         at: Slice,
     },
-    /// Join it with the one that follows, which must have the same place and epoch: two segments run beside each other
-    /// until their positions meet.
+    /// Join it with the one that follows, which must be at the same place and obey no newer epoch either: two segments
+    /// run beside each other until their positions meet.
     Merge {
         /// The last slice of the one that follows.
         last: Slice,
@@ -86,11 +86,11 @@ pub enum SegmentChange {
 /// What became of a [`SegmentChange`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SegmentOutcome {
-    /// It is done; the segment as it is now, after a split its first part.
+    /// It is done; the segment as it is now, after a split its first part. It obeys the caller's epoch from then on.
     Changed(Segment),
     /// The segment (of a merge: the one that follows) is not where the caller believed. Nothing was changed.
     Moved(Segment),
-    /// It obeys a newer epoch: the caller has lost it and has to stop. Nothing was changed.
+    /// It (of a merge: one of the two) obeys a newer epoch: the caller has lost it and has to stop. Nothing was changed.
     Fenced(Epoch),
     /// There is no such segment: it was split, merged or removed. Nothing was changed.
     Absent,
@@ -121,14 +121,15 @@ pub trait CheckpointStore: Close {
     /// A dropped call happened whole or not at all; call it again.
     async fn begin(&self, consumer: &ConsumerId, log: LogId, place: Place) -> Result<Vec<Segment>>;
 
-    /// Changes a segment, if it is as the caller believes and obeys no newer epoch than the caller's.
+    /// Changes a segment, if it is as the caller believes and obeys no newer epoch than the caller's. Every change is a
+    /// claim too: from then on older epochs are fenced.
     ///
     /// # Atomicity
     /// Comparison and change are one commit. Only [`SegmentChange::Rewind`] ever moves a segment back.
     ///
     /// # Errors
-    /// `InvalidInput` for a step backwards or a split that leaves one part empty; failures of the database. That the
-    /// change was refused is an answer.
+    /// `InvalidInput` for a step backwards, a split that leaves one part empty, or a merge with what does not follow;
+    /// failures of the database. That the change was refused is an answer.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all; [`segments`](Self::segments) tells.

@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{ConsumerName, EventId, LogId, RecordedEvent, Result, StreamId, Timestamp, store::Close};
+use crate::{ConsumerId, EventId, LogId, Position, RecordedEvent, Result, StreamId, Timestamp, store::Close};
 
 /// Why an event was parked. Kept by frozen name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,8 +50,8 @@ pub struct Cause {
 /// An event that could not be handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Whose.
-    pub consumer: ConsumerName,
+    /// Whose. Each version of a consumer has its own, because a rebuild may handle what the old version could not.
+    pub consumer: ConsumerId,
     /// The log that the event belongs to.
     pub log: LogId,
     /// The event as it was recorded.
@@ -74,7 +74,7 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParkingLimits {
-    /// Streams of one consumer.
+    /// Streams of one version of a consumer, over all logs.
     pub streams: u64,
     /// Letters of one stream.
     pub letters_per_stream: u64,
@@ -99,8 +99,8 @@ pub struct LettersOptions {
     pub cause: Option<u64>,
     /// Only the first of each stream, which the others wait for.
     pub first_only: bool,
-    /// Go on after the letter of this event, exclusively.
-    pub after: Option<EventId>,
+    /// Go on after this position, exclusively: a letter that was the last of a page may be gone by then.
+    pub after: Option<Position>,
 }
 
 /// How much is parked.
@@ -112,7 +112,7 @@ pub struct LetterStatistics {
     pub streams: u64,
     /// When the oldest one was parked.
     pub oldest_at: Option<Timestamp>,
-    /// Letters by fingerprint of their cause, most first, at most 100.
+    /// Letters by fingerprint of their cause: most first, then by fingerprint, at most 100.
     pub by_cause: Vec<(u64, u64)>,
 }
 
@@ -120,22 +120,35 @@ pub struct LetterStatistics {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LetterChange {
     /// It was tried again and failed again.
-    Failed(Cause),
-    /// An operator gave another payload.
+    Failed {
+        /// Why.
+        cause: Cause,
+        /// The version of the program or handler that tried it.
+        handler_version: String,
+    },
+    /// An operator gave another payload, which lies beside the original.
     Edited(Bytes),
     /// It was handled, or given up. When it was the last of its stream, the stream goes on.
     Removed,
 }
 
-/// Keeps letters, one per consumer and event, in the order of their streams.
+/// Keeps letters, one per version of a consumer and event, in the order of their streams.
+///
+/// Letters hold what their events hold. Where they lie in the database of the events, erasing a stream blanks its
+/// letters in the same commit, and an event of an erased stream is parked blank; where they lie elsewhere, whoever reads
+/// the record `stream.erased` calls [`erase_letters`](Self::erase_letters).
 #[async_trait]
 pub trait DeadLetterStore: Close {
-    /// Parks events: all of them or none.
+    /// Parks events.
     ///
-    /// A letter that is there already is left as it is, so that parking twice is parking once.
+    /// A letter that is there already is left as it is, so that parking twice is parking once. Limits are asked about what
+    /// is added only.
     ///
     /// # Ordering
     /// Letters of a stream are kept in the order of their versions.
+    ///
+    /// # Atomicity
+    /// All of them or none.
     ///
     /// # Errors
     /// Only failures of the database; that there is no room left is an answer.
@@ -144,11 +157,11 @@ pub trait DeadLetterStore: Close {
     /// A dropped call happened whole or not at all; send it again.
     async fn park(&self, letters: &[DeadLetter], limits: ParkingLimits) -> Result<ParkOutcome>;
 
-    /// The streams of a consumer that wait behind a letter: what its owner loads when it takes over.
+    /// The streams of a consumer that wait behind a letter, by name: what its owner loads when it takes over.
     ///
     /// # Errors
     /// Only failures of the database.
-    async fn parked_streams(&self, consumer: &ConsumerName, log: LogId) -> Result<Vec<StreamId>>;
+    async fn parked_streams(&self, consumer: &ConsumerId, log: LogId) -> Result<Vec<StreamId>>;
 
     /// One page of letters, at most 100, by position.
     ///
@@ -156,12 +169,12 @@ pub trait DeadLetterStore: Close {
     /// Only failures of the database.
     async fn letters(
         &self,
-        consumer: &ConsumerName,
+        consumer: &ConsumerId,
         log: LogId,
         options: &LettersOptions,
     ) -> Result<Vec<DeadLetter>>;
 
-    /// Changes a letter. Whether it was there.
+    /// Changes a letter. Whether it was there. One that failed again was tried now, by the database's clock.
     ///
     /// Called by the consumer's owner alone, which is what makes two changes at once impossible.
     ///
@@ -175,17 +188,37 @@ pub trait DeadLetterStore: Close {
     /// A dropped call happened whole or not at all.
     async fn change(
         &self,
-        consumer: &ConsumerName,
+        consumer: &ConsumerId,
         log: LogId,
         event: EventId,
         change: &LetterChange,
     ) -> Result<bool>;
 
+    /// Removes all letters of a version of a consumer, in all logs; how many there were. For a version that begins anew or
+    /// is given up.
+    ///
+    /// # Errors
+    /// Only failures of the database.
+    async fn remove_letters(&self, consumer: &ConsumerId) -> Result<u64>;
+
+    /// Blanks the letters of a stream, whoever's they are; how many there were. Payloads, metadata and the words of causes
+    /// go, the letters stay in their places.
+    ///
+    /// # Atomicity
+    /// One commit.
+    ///
+    /// # Errors
+    /// Only failures of the database.
+    ///
+    /// # Cancel safety
+    /// A dropped call happened whole or not at all; call it again.
+    async fn erase_letters(&self, log: LogId, stream: &StreamId) -> Result<u64>;
+
     /// How much of a consumer is parked, over all logs.
     ///
     /// # Errors
     /// Only failures of the database.
-    async fn letter_statistics(&self, consumer: &ConsumerName) -> Result<LetterStatistics>;
+    async fn letter_statistics(&self, consumer: &ConsumerId) -> Result<LetterStatistics>;
 }
 
 /// What became of an attempt to park.

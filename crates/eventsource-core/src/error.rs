@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use crate::{EventId, ExpectedVersion, LogId, StreamId, StreamVersion};
+use crate::{EventId, ExpectedVersion, LogId, StreamId, StreamVersion, dead_letter::ParkingLimits};
 
 /// Any error, boxed: what user code and drivers hand to [`Error::with_source`].
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
@@ -110,6 +110,10 @@ pub enum ErrorKind {
     Unsupported,
     /// Committed events could not be handed to a publisher.
     Publish,
+    /// So much is parked already that no more may be. Nothing was parked.
+    ParkingFull(ParkingLimits),
+    /// Code of the application panicked where it must not.
+    Panicked,
 }
 
 /// A stream that was not where an append expected it.
@@ -198,6 +202,17 @@ impl Error {
             kind,
             format!("category {category} knows no event {name} of schema version {schema_version}"),
         )
+    }
+
+    /// Limits of parking that leave no room.
+    #[must_use]
+    pub fn parking_full(limits: ParkingLimits) -> Self {
+        let ParkingLimits { streams, letters_per_stream } = limits;
+        let message = format!(
+            "no more events may be parked: the limits are {streams} streams with {letters_per_stream} letters each; \
+             retry or discard letters, or raise the limits"
+        );
+        Self::new(ErrorKind::ParkingFull(limits), message)
     }
 
     /// A port that was closed.

@@ -1,7 +1,8 @@
 //! Who may run what, of several processes.
 //!
 //! A lease is a row with an owner, an end and an [`Epoch`]. Time is the database's alone, so that clocks of processes do not
-//! matter. The end of a lease stops its owner from beginning anything; the epoch stops what it had begun: whatever is
+//! matter. When the database's clock goes back, a lease still ends no later than its time-to-live after somebody else
+//! asked for it. The end of a lease stops its owner from beginning anything; the epoch stops what it had begun: whatever is
 //! written under an older epoch is refused.
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Epoch, InstanceId, Result, Timestamp,
+    ConsumerName, Epoch, InstanceId, Result, Timestamp,
     request::Request,
     status::InstanceStatus,
     store::Close,
@@ -53,10 +54,21 @@ pub struct Beat {
     pub instance: InstanceId,
     /// How long its leases go on from now.
     pub ttl: Duration,
-    /// The leases that it holds, with their epochs.
-    pub leases: Vec<(LeaseName, Epoch)>,
+    /// The leases that it holds.
+    pub leases: Vec<HeldLease>,
     /// What its consumers do; only what changed since the last beat need be there.
     pub statuses: Vec<InstanceStatus>,
+}
+
+/// A lease that an instance believes to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLease {
+    /// Which.
+    pub name: LeaseName,
+    /// The epoch that it was given with.
+    pub epoch: Epoch,
+    /// The consumer whose requests its holder executes, if it is such a lease: they come with the renewal.
+    pub consumer: Option<ConsumerName>,
 }
 
 /// What an instance is told at a beat.
@@ -66,7 +78,7 @@ pub struct Pulse {
     pub renewed: Vec<Lease>,
     /// The leases that it has no longer.
     pub lost: Vec<LeaseName>,
-    /// The open requests to consumers whose leases go on, oldest first, at most 100.
+    /// The requests that are not final to consumers whose leases go on, oldest first, at most 100.
     pub requests: Vec<Request>,
 }
 
@@ -93,10 +105,11 @@ pub trait LeaseStore: Close {
     /// A lease whose end has passed is lost, also when nobody has taken it since.
     ///
     /// # Atomicity
-    /// One statement. Each lease is renewed or lost by itself.
+    /// One commit. Each lease is renewed or lost by itself.
     ///
     /// # Errors
-    /// Only failures of the database; the instance then has to assume that its leases end.
+    /// `InvalidInput` for a time-to-live of zero, or a status of another instance; failures of the database: the
+    /// instance then has to assume that its leases end.
     ///
     /// # Cancel safety
     /// A dropped call may have renewed; beat again.

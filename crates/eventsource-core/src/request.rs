@@ -96,7 +96,8 @@ pub struct NewRequest {
     pub operator: String,
     /// Why.
     pub reason: String,
-    /// How long it may wait for an owner before it expires.
+    /// How long it may wait for an owner, and then for each further word of the owner, before it expires: an owner that
+    /// works on it updates it sooner than that. Cut to microseconds.
     pub expires_in: Duration,
 }
 
@@ -116,7 +117,7 @@ pub enum RequestState {
     Failed,
     /// It was given up on request.
     Cancelled,
-    /// No owner came in time.
+    /// No owner came, or went on, in time.
     Expired,
 }
 
@@ -153,7 +154,7 @@ pub struct Request {
     pub progress: Progress,
     /// What came of it, in words.
     pub outcome: Option<String>,
-    /// When it was last changed, by the database's clock.
+    /// When it was last changed or expired, by the database's clock.
     pub changed_at: Timestamp,
 }
 
@@ -162,9 +163,10 @@ pub struct Request {
 pub struct RequestUpdate {
     /// Which.
     pub id: RequestId,
-    /// Under which epoch the owner acts. An older one than the request's is refused.
+    /// Under which epoch the owner acts. An older one than the request's is refused; from then on the request obeys
+    /// this one.
     pub epoch: Epoch,
-    /// Where it is now.
+    /// Where it is now: running, or at an end that owners decide about.
     pub state: RequestState,
     /// How far it has come.
     pub progress: Progress,
@@ -193,31 +195,33 @@ pub trait RequestStore: Close {
     /// One commit.
     ///
     /// # Errors
-    /// `InvalidInput` when the id is taken by a request that asks something else; failures of the database.
+    /// `InvalidInput` when the id is taken by a request that asks something else, or there is no time before it expires;
+    /// failures of the database.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all; send it again.
     async fn submit(&self, request: &NewRequest) -> Result<Request>;
 
-    /// The request with this id. One whose time has passed without an owner is expired.
+    /// The request with this id. One whose time has passed without a word of an owner is expired.
     ///
     /// # Errors
     /// Only failures of the database.
     async fn request(&self, id: RequestId) -> Result<Option<Request>>;
 
-    /// One page of requests, newest first, at most 100.
+    /// One page of requests, the one submitted last first, at most 100.
     ///
     /// # Errors
     /// Only failures of the database.
     async fn requests(&self, options: &RequestsOptions) -> Result<Vec<Request>>;
 
-    /// Keeps what an owner says. Whether it was kept: not when the request is final, or obeys a newer epoch.
+    /// Keeps what an owner says. Whether it was kept: not when there is no such request, it is final, or it obeys a newer
+    /// epoch. Saying the same last word again is the same word.
     ///
     /// # Atomicity
     /// Comparison and write are one commit.
     ///
     /// # Errors
-    /// Only failures of the database.
+    /// `InvalidInput` for the states that no owner gives, open and expired; failures of the database.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all; send it again.

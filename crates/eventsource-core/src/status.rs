@@ -1,8 +1,8 @@
 //! What consumers do, as another process can read it.
 //!
 //! A status is what an instance last said about a consumer that it runs. It is told with the instance's
-//! [beat](crate::lease::LeaseStore::beat), so that it costs no statement of its own; one that was not told again for a while is
-//! old, and is shown as old.
+//! [beat](crate::lease::LeaseStore::beat), so that it costs no statement of its own, and holds as long as the instance's heart
+//! beats; that of an instance which was not heard for a while is old, and is shown as old.
 
 use std::time::Duration;
 
@@ -149,14 +149,14 @@ pub struct InstanceStatus {
     pub rebuild: Option<Progress>,
     /// Where its checkpoint lies, in words.
     pub checkpoint: String,
-    /// When it said so, by the database's clock; what the caller fills in is overwritten.
+    /// When the instance was last heard, by the database's clock; what the caller fills in is overwritten.
     pub reported_at: Timestamp,
 }
 
 /// Keeps what programs say that they run, and what instances say about it.
 #[async_trait]
 pub trait StatusStore: Close {
-    /// Keeps what an instance runs, in place of what it said before.
+    /// Keeps what an instance runs, in place of what it declared before.
     ///
     /// # Atomicity
     /// One commit.
@@ -165,8 +165,8 @@ pub trait StatusStore: Close {
     /// Only failures of the database.
     async fn declare(&self, instance: &InstanceId, declarations: &[Declaration]) -> Result<()>;
 
-    /// What is declared, by consumer, with the instances that declared it, also where nothing runs any more. Two
-    /// entries for one consumer are two releases that differ.
+    /// What is declared, by consumer and fingerprint, with the instances that declared it by name, also where nothing
+    /// runs any more. Two entries for one consumer are two releases that differ.
     ///
     /// # Errors
     /// Only failures of the database.
@@ -178,7 +178,8 @@ pub trait StatusStore: Close {
     /// Only failures of the database.
     async fn statuses(&self) -> Result<Vec<InstanceStatus>>;
 
-    /// Forgets what instances said that said nothing since `before`; how many instances there were.
+    /// Forgets what instances said that were not heard since `before`, exclusively; how many instances there were. A
+    /// declaration and a beat are signs of life.
     ///
     /// # Errors
     /// Only failures of the database.

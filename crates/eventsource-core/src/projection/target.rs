@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    BoxError, Epoch, EventFilter, EventId, Place, Position, RecordedEvent, Result, checkpoint::SegmentKey,
-    dead_letter::DeadLetter,
+    BoxError, ConsumerId, Epoch, EventFilter, EventId, LogId, Place, Position, RecordedEvent, Result,
+    checkpoint::SegmentKey,
+    dead_letter::{DeadLetter, ParkingLimits},
 };
 
 /// Events for one segment, with the step that they mean for its checkpoint.
@@ -24,10 +25,30 @@ pub struct Batch {
     pub events: Vec<Arc<RecordedEvent>>,
     /// What is parked together with the step; a letter that is parked already stays as it is.
     pub letters: Vec<DeadLetter>,
+    /// How much may be parked.
+    pub parking: ParkingLimits,
     /// The events whose letters are removed together with the step, because this batch handles them.
     pub released: Vec<EventId>,
     /// Which attempt it is, from 1.
     pub attempt: u32,
+}
+
+impl Batch {
+    /// Where the segment goes when the first `done` events are done: right behind the last of them, and all the way when it
+    /// was the last of the batch. `None` when that is nowhere.
+    #[must_use]
+    pub fn place_after(&self, done: usize) -> Option<Place> {
+        if done == self.events.len() {
+            return Some(self.to);
+        }
+        let last = self.events.get(done.checked_sub(1)?)?;
+        Some(Place { incarnation: self.to.incarnation, position: last.position, event: Some(last.id) })
+    }
+
+    /// The letters that belong to the way up to a place.
+    pub fn letters_up_to(&self, place: Place) -> impl Iterator<Item = &DeadLetter> {
+        self.letters.iter().filter(move |letter| letter.event.position <= place.position)
+    }
 }
 
 /// What became of a batch.
@@ -68,9 +89,35 @@ pub trait Target: Send + Sync + 'static {
     /// of the batch. Of one without: the events are handled before the step, so that they come again when it fails.
     ///
     /// # Errors
-    /// Failures of the database or system that it writes to. That an event failed is an answer.
+    /// `ParkingFull` when there is no room for the letters; failures of the database or system that it writes to. That an
+    /// event failed is an answer.
     ///
     /// # Cancel safety
     /// With a transaction a dropped call happened whole or not at all; without, any of the events may have been handled.
     async fn apply(&self, batch: &Batch) -> Result<Applied>;
+
+    /// Empties the read model of a version of a consumer, removes its letters, and puts its checkpoint of this log to a
+    /// place, from which it is filled anew. Whether that was done: not when a segment obeys a newer epoch.
+    ///
+    /// # Atomicity
+    /// Of a target with a transaction one commit. Of one without, in this order.
+    ///
+    /// # Errors
+    /// `Unsupported` when the target cannot empty its read model; failures of the database or system that it writes to.
+    ///
+    /// # Cancel safety
+    /// Call it again.
+    async fn reset(&self, consumer: &ConsumerId, log: LogId, epoch: Epoch, to: Place) -> Result<bool>;
+
+    /// Removes the read model of a version that nobody runs any more, its letters, and its checkpoint.
+    ///
+    /// # Atomicity
+    /// Of a target with a transaction one commit. Of one without, in this order.
+    ///
+    /// # Errors
+    /// Failures of the database or system that it writes to.
+    ///
+    /// # Cancel safety
+    /// Call it again.
+    async fn remove(&self, consumer: &ConsumerId) -> Result<()>;
 }
