@@ -2,11 +2,29 @@
 //!
 //! Rules that the conformance suite asserts are written once, here.
 
+mod inbox;
+mod lease;
+mod letter;
+mod request;
+mod segment;
+mod status;
+
 use std::collections::HashSet;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub use self::{
+    inbox::check_inbox_step,
+    lease::{LeaseRow, acquire_lease, check_beat, check_ttl, is_held_by, renew_lease},
+    letter::{LETTERS_PAGE, change_letter, erase_letter, has_room, most_frequent_causes},
+    request::{
+        AskColumns, REQUESTS_PAGE, check_request, check_request_update, decode_ask, encode_ask, expires_at,
+        new_request, request_at, same_request, update_request,
+    },
+    segment::{SegmentDecision, change_segment, check_segment_change},
+    status::group_declarations,
+};
 pub use crate::store::{AsOf, Limits, ReadOptions, WakeUps};
 use crate::{
     Duplicate, Error, ErrorKind, EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Result,

@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod event_set;
 mod filter;
+mod forward;
 mod id;
 pub mod inbox;
 pub mod layer;

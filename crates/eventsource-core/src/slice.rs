@@ -55,6 +55,12 @@ impl Slice {
     pub const fn number(self) -> u16 {
         self.0
     }
+
+    /// The slice that follows, if there is one.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        (self.0 + 1 < Self::COUNT).then_some(Self(self.0 + 1))
+    }
 }
 
 /// Slices that lie side by side, both ends inclusive. The text form is `first-last`.

@@ -19,6 +19,10 @@ use crate::{
 /// What it does not hide: the log id, and that positions of others exist. A log is adopted through the
 /// store itself.
 ///
+/// It has none of the ports that subscriptions keep their state in: checkpoints, letters, leases, statuses and requests
+/// belong to a consumer, which reads a log for the program and not for a tenant. A subscription for one tenant reads
+/// through this handle, and keeps its state, under a name of its own, in the store itself.
+///
 /// ```
 /// # async fn example() -> eventsource_core::Result<()> {
 /// use eventsource_core::{MemoryStore, StreamId, TenantId, layer::TenantScoped, store::EventStore};

@@ -1,4 +1,4 @@
-//! The store in memory: the readable reference of every port of the write side, and a test instrument.
+//! The store in memory: the readable reference of every port of a store, and a test instrument.
 //!
 //! A write checks what is committed, draws its positions, and commits. Usually that is one step. A test can
 //! hold a write between drawing and committing ([`MemoryStore::hold_next_append`]), and then sees what readers of a
@@ -7,16 +7,22 @@
 
 mod adoption;
 mod append;
+mod checkpoint;
+mod dead_letter;
 mod feed;
 mod import;
+mod inbox;
+mod lease;
 mod listing;
 mod lookup;
 mod options;
 mod read;
 mod removal;
+mod request;
 mod script;
 mod snapshot;
 mod state;
+mod status;
 mod write;
 
 use std::{
@@ -30,7 +36,7 @@ use tokio::sync::{Notify, watch};
 use self::state::State;
 pub use self::{options::MemoryOptions, script::HeldAppend};
 use crate::{
-    Error, Incarnation, Log, LogId, Position, Result,
+    Error, Incarnation, Log, LogId, Position, Result, Timestamp,
     backend::wake_ups,
     store::{Close, WakeUps},
 };
@@ -81,7 +87,7 @@ impl MemoryStore {
     }
 
     /// A copy of the log up to a position, inclusively, as the restore of an older backup gives it: the same log
-    /// id and incarnation, and positions that are drawn again. Snapshots are not copied.
+    /// id and incarnation, and positions that are drawn again. Nothing but the log is copied.
     #[must_use]
     pub fn restored_to(&self, position: Position) -> Self {
         Self::from_state(self.state().copy_to(position), self.shared.options.clone())
@@ -97,6 +103,10 @@ impl MemoryStore {
         let (head, wake_ups) = wake_ups();
         let shared = Shared { state: Mutex::new(state), options, ended: Notify::new(), head, wake_ups };
         Self { shared: Arc::new(shared) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.options.clock.now()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -8,7 +8,7 @@ use crate::{Clock, IdGenerator, SystemClock, TimeOrderedIds, store::Limits};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MemoryOptions {
-    /// Tells when events are recorded.
+    /// Tells when events are recorded, and when leases end and requests expire.
     pub clock: Arc<dyn Clock>,
     /// Gives lifecycle records their ids.
     pub ids: Arc<dyn IdGenerator>,

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{script::Hold, write::InFlight};
+use super::{
+    checkpoint::Checkpoints, dead_letter::Letters, inbox::Applied, lease::Leases, request::Requests,
+    script::Hold, status::Statuses, write::InFlight,
+};
 use crate::{
     Error, ErrorKind, EventId, Log, Position, RecordedEvent, Result, StateType, StreamId, StreamVersion,
     Timestamp,
@@ -25,6 +28,12 @@ pub(super) struct State {
     /// The streams again, in the order of listings.
     pub(super) listed: BTreeSet<StreamId>,
     pub(super) snapshots: HashMap<(StreamId, StateType, u16), Snapshot>,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) letters: Letters,
+    pub(super) applied: Applied,
+    pub(super) leases: Leases,
+    pub(super) statuses: Statuses,
+    pub(super) requests: Requests,
     /// The last position drawn, whether its write committed or not.
     drawn: Position,
     /// The latest time of recording given.
@@ -62,6 +71,12 @@ impl State {
             streams: HashMap::new(),
             listed: BTreeSet::new(),
             snapshots: HashMap::new(),
+            checkpoints: Checkpoints::default(),
+            letters: Letters::default(),
+            applied: Applied::default(),
+            leases: Leases::default(),
+            statuses: Statuses::default(),
+            requests: Requests::default(),
             drawn: Position::START,
             recorded_at: Timestamp::MIN,
             in_flight: BTreeMap::new(),
@@ -110,6 +125,8 @@ impl State {
                     self.rows[row] = erase(&self.rows[row]);
                 }
                 self.snapshots.retain(|(of, _, _), _| *of != event.stream);
+                self.letters.erase(self.log.id, &event.stream);
+                self.requests.erase(&stream.rows.iter().map(|row| self.rows[*row].id).collect());
             }
         }
         stream.rows.push(row);

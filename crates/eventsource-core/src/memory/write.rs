@@ -68,7 +68,7 @@ impl MemoryStore {
         let flight = {
             let mut state = self.open(operation)?;
             if state.in_flight.is_empty() && state.holds.is_empty() {
-                let drawn = write.draw(&mut state, self.shared.options.clock.now());
+                let drawn = write.draw(&mut state, self.now());
                 let Drawn { events, outcome } = drawn.map_err(|e| e.with_operation(operation))?;
                 events.into_iter().for_each(|event| state.commit(event));
                 let head = state.head();
@@ -109,7 +109,7 @@ impl MemoryStore {
         locks: Locks,
         write: W,
     ) -> Result<Begun<W::Outcome>> {
-        let drawn = write.draw(state, self.shared.options.clock.now())?;
+        let drawn = write.draw(state, self.now())?;
         let Some(first) = drawn.events.first() else { return Ok(Begun { drawn, hold: None }) };
         state.in_flight.insert(number, InFlight { locks, lowest_position: Some(first.position) });
         let hold = state.holds.pop_front();
