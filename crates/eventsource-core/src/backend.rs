@@ -43,11 +43,10 @@ pub fn check_append(append: &Append, limits: &Limits) -> Result<()> {
     if events == 0 {
         return Err(Error::invalid_input("events", "the append is empty: it writes no event"));
     }
-    if events > limits.events {
-        return Err(Error::over_limit("events", events as u64, limits.events as u64));
-    }
+    check_count(events, limits)?;
     if append.streams.len() > limits.streams {
-        return Err(Error::over_limit("streams", append.streams.len() as u64, limits.streams as u64));
+        let what = format_args!("the append names {} streams", append.streams.len());
+        return Err(Error::over_limit("streams", what, limits.streams as u64));
     }
     if append.streams.len() > 1 {
         let mut streams = HashSet::with_capacity(append.streams.len());
@@ -67,10 +66,7 @@ pub fn check_append(append: &Append, limits: &Limits) -> Result<()> {
         check_event(event, limits)?;
         bytes += event.payload.len() + event.metadata.as_bytes().len();
     }
-    if bytes > limits.batch_bytes {
-        return Err(Error::over_limit("batch", bytes as u64, limits.batch_bytes as u64));
-    }
-    Ok(())
+    check_batch(bytes, limits)
 }
 
 fn all_events(append: &Append) -> impl Iterator<Item = &NewEvent> {
@@ -83,15 +79,32 @@ fn check_event(event: &NewEvent, limits: &Limits) -> Result<()> {
         let message = format!("event name {} begins with {RESERVED_PREFIX}, which is reserved", event.name);
         return Err(Error::invalid_input("event name", message));
     }
-    if event.payload.len() > limits.payload_bytes {
-        let (actual, limit) = (event.payload.len() as u64, limits.payload_bytes as u64);
-        return Err(context(Error::over_limit("payload", actual, limit)));
+    check_content(&event.payload, &event.metadata, limits).map_err(context)
+}
+
+fn check_count(events: usize, limits: &Limits) -> Result<()> {
+    if events <= limits.events {
+        return Ok(());
     }
-    let metadata = event.metadata.as_bytes().len();
-    if metadata > limits.metadata_bytes {
-        return Err(context(Error::over_limit("metadata", metadata as u64, limits.metadata_bytes as u64)));
+    Err(Error::over_limit("events", format_args!("the call has {events} events"), limits.events as u64))
+}
+
+fn check_content(payload: &Bytes, metadata: &Metadata, limits: &Limits) -> Result<()> {
+    if payload.len() > limits.payload_bytes {
+        return Err(Error::too_long("payload", payload.len(), limits.payload_bytes));
+    }
+    if metadata.as_bytes().len() > limits.metadata_bytes {
+        return Err(Error::too_long("metadata", metadata.as_bytes().len(), limits.metadata_bytes));
     }
     Ok(())
+}
+
+fn check_batch(bytes: usize, limits: &Limits) -> Result<()> {
+    if bytes <= limits.batch_bytes {
+        return Ok(());
+    }
+    let what = format_args!("the call has {bytes} bytes of payload and metadata");
+    Err(Error::over_limit("batch", what, limits.batch_bytes as u64))
 }
 
 /// Checks the head of a stream against what an append demands of it.
@@ -232,22 +245,28 @@ impl Page {
 /// # Errors
 /// `InvalidInput`, naming the field and the limit.
 pub fn check_import(events: &[RecordedEvent], limits: &Limits) -> Result<()> {
-    if events.len() > limits.events {
-        return Err(Error::over_limit("events", events.len() as u64, limits.events as u64));
-    }
+    check_count(events.len(), limits)?;
     let mut bytes = 0;
     for event in events {
-        let (payload, metadata) = (event.payload.len(), event.metadata.as_bytes().len());
-        if payload > limits.payload_bytes {
-            let error = Error::over_limit("payload", payload as u64, limits.payload_bytes as u64);
+        if event.payload.len() > limits.payload_bytes {
+            let error = Error::too_long("payload", event.payload.len(), limits.payload_bytes);
             return Err(error.with_context("event", event.id));
         }
-        bytes += payload + metadata;
+        bytes += event.payload.len() + event.metadata.as_bytes().len();
     }
-    if bytes > limits.batch_bytes {
-        return Err(Error::over_limit("batch", bytes as u64, limits.batch_bytes as u64));
+    check_batch(bytes, limits)
+}
+
+/// Checks what a restored log is adopted with.
+///
+/// # Errors
+/// `InvalidInput` for a position that no log can hold.
+pub fn check_adoption(highest: Position) -> Result<()> {
+    if highest <= Position::MAX {
+        return Ok(());
     }
-    Ok(())
+    let what = format_args!("position {highest} is greater than any log can hold");
+    Err(Error::over_limit("position", what, Position::MAX.get()))
 }
 
 /// How far a stream goes while events are imported into it.

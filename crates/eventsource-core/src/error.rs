@@ -159,13 +159,17 @@ impl Error {
         Self::new(ErrorKind::InvalidInput { field, limit: None }, message)
     }
 
-    /// Input beyond a limit.
+    /// Input beyond a limit; `what` says what there is, in the unit of the limit: "payload has 5000000 bytes".
     #[must_use]
-    pub fn over_limit(field: &'static str, actual: u64, limit: u64) -> Self {
-        Self::new(
-            ErrorKind::InvalidInput { field, limit: Some(limit) },
-            format!("{field} is {actual} long; the limit is {limit}"),
-        )
+    pub fn over_limit(field: &'static str, what: impl fmt::Display, limit: u64) -> Self {
+        let kind = ErrorKind::InvalidInput { field, limit: Some(limit) };
+        Self::new(kind, format!("{what}; the limit is {limit}"))
+    }
+
+    /// Input of more bytes than its limit.
+    #[must_use]
+    pub fn too_long(field: &'static str, bytes: usize, limit_bytes: usize) -> Self {
+        Self::over_limit(field, format_args!("{field} has {bytes} bytes"), limit_bytes as u64)
     }
 
     /// A stream that was not at the expected version.
@@ -344,5 +348,14 @@ mod tests {
         assert_eq!(error.to_string(), "append: the server refused the connection (endpoint db:5432)");
         assert_eq!(error.source().unwrap().to_string(), "refused");
         assert!(error.is_transient() && !error.is_outcome_unknown());
+    }
+
+    #[test]
+    fn a_limit_is_told_in_its_unit() {
+        let error = Error::too_long("key", 300, 255);
+        assert_eq!(error.to_string(), "key has 300 bytes; the limit is 255");
+        assert_eq!(error.kind(), &ErrorKind::InvalidInput { field: "key", limit: Some(255) });
+        let error = Error::over_limit("events", format_args!("the call has {} events", 3), 2);
+        assert_eq!(error.to_string(), "the call has 3 events; the limit is 2");
     }
 }

@@ -34,7 +34,7 @@ impl Slice {
         if number < Self::COUNT {
             return Ok(Self(number));
         }
-        Err(Error::over_limit("slice", number.into(), (Self::COUNT - 1).into()))
+        Err(Error::over_limit("slice", format_args!("there is no slice {number}"), (Self::COUNT - 1).into()))
     }
 
     /// The slice of an ordering key.

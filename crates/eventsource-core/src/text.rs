@@ -41,7 +41,7 @@ fn check_length(field: &'static str, text: &str, maximum: usize) -> Result<()> {
         return Err(Error::invalid_input(field, format!("{field} is empty")));
     }
     if text.len() > maximum {
-        return Err(Error::over_limit(field, text.len() as u64, maximum as u64));
+        return Err(Error::too_long(field, text.len(), maximum));
     }
     Ok(())
 }

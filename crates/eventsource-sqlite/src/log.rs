@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use eventsource_core::{
-    Error, ErrorKind, Incarnation, Log, LogId, Position, Result, Timestamp, Token, store::LogAdoption,
+    Error, ErrorKind, Incarnation, Log, LogId, Position, Result, Timestamp, Token, backend::check_adoption,
+    store::LogAdoption,
 };
 use rusqlite::Connection;
 
@@ -106,10 +107,7 @@ impl Tail {
 #[async_trait]
 impl LogAdoption for SqliteStore {
     async fn adopt(&self, highest: Position) -> Result<Incarnation> {
-        if highest > Position::MAX {
-            let error = Error::over_limit("position", highest.get(), Position::MAX.get());
-            return Err(error.with_operation("adopt"));
-        }
+        check_adoption(highest).map_err(|e| e.with_operation("adopt"))?;
         let known = self.known_log();
         self.write("adopt", move |writer| {
             let incarnation = Incarnation::generate();

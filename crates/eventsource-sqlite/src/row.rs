@@ -139,8 +139,10 @@ pub(crate) fn insert(
 
 /// A number as the database keeps it.
 pub(crate) fn number(field: &'static str, number: u64) -> Outcome<i64> {
-    let limit = i64::MAX as u64;
-    i64::try_from(number).map_err(|_| eventsource_core::Error::over_limit(field, number, limit).into())
+    i64::try_from(number).map_err(|_| {
+        let what = format_args!("{field} {number} is greater than the database can hold");
+        eventsource_core::Error::over_limit(field, what, i64::MAX as u64).into()
+    })
 }
 
 /// A number to compare with what the database keeps: what is beyond its range lies beyond every row.

@@ -31,7 +31,7 @@ impl Tag {
 
     fn parse(field: &'static str, text: &str) -> Result<Self> {
         if text.len() > TAG_BYTES_MAX {
-            return Err(Error::over_limit(field, text.len() as u64, TAG_BYTES_MAX as u64));
+            return Err(Error::too_long(field, text.len(), TAG_BYTES_MAX));
         }
         if !text.bytes().all(is_allowed) {
             let message = format!("{field} {text:?} holds other characters than a-z 0-9 . _ -");

@@ -87,7 +87,7 @@ mod zstd_transform {
                 return Ok(None);
             }
             if payload.len() > self.limit_bytes {
-                return Err(Error::over_limit("payload", payload.len() as u64, self.limit_bytes as u64));
+                return Err(Error::too_long("payload", payload.len(), self.limit_bytes));
             }
             let compressed = zstd::bulk::compress(payload, self.level)
                 .map_err(|e| Error::new(ErrorKind::Encode, "zstd failed to compress").with_source(e))?;

@@ -3,15 +3,12 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::{Error, Incarnation, Position, Result, store::LogAdoption};
+use crate::{Incarnation, Position, Result, backend::check_adoption, store::LogAdoption};
 
 #[async_trait]
 impl LogAdoption for MemoryStore {
     async fn adopt(&self, highest: Position) -> Result<Incarnation> {
-        if highest > Position::MAX {
-            let error = Error::over_limit("position", highest.get(), Position::MAX.get());
-            return Err(error.with_operation("adopt"));
-        }
+        check_adoption(highest).map_err(|e| e.with_operation("adopt"))?;
         let mut state = self.open("adopt")?;
         state.draw_after(highest);
         state.log.incarnation = Incarnation::generate();
