@@ -232,18 +232,14 @@ impl FromStr for SqliteOptions {
     type Err = Error;
 
     fn from_str(url: &str) -> Result<Self> {
-        let rest = url.strip_prefix("sqlite:").ok_or_else(|| {
-            let message =
-                format!("{url:?} is not an SQLite URL; expected sqlite://path/to/file.db or sqlite::memory:");
-            Error::invalid_input("url", message)
-        })?;
+        let rest = url.strip_prefix("sqlite:").ok_or_else(|| not_sqlite(url))?;
         let (location, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let mut options = match location {
             ":memory:" => Self::memory(),
             path => {
                 let path = decode_percent(path.strip_prefix("//").unwrap_or(path))?;
                 if path.is_empty() {
-                    return Err(Error::invalid_input("url", format!("{url:?} names no file")));
+                    return Err(Error::invalid_input("url", "the URL names no file"));
                 }
                 Self::file(path)
             }
@@ -297,10 +293,21 @@ impl SqliteOptions {
     }
 }
 
+/// The URL of something else may hold a password, so that no more of it is told than its scheme.
+fn not_sqlite(url: &str) -> Error {
+    let expected = "expected sqlite://path/to/file.db or sqlite::memory:";
+    let is_scheme = |text: &&str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b));
+    let message = match url.split_once(':').map(|(scheme, _)| scheme).filter(is_scheme) {
+        Some(scheme) => format!("a URL of {scheme:?} is not one of SQLite; {expected}"),
+        None => format!("the text is no URL; {expected}"),
+    };
+    Error::invalid_input("url", message)
+}
+
 /// Resolves `%20` and the like (RFC 3986 section 2.1).
 fn decode_percent(text: &str) -> Result<String> {
     let refused = || {
-        Error::invalid_input("url", format!("{text:?} holds a % that is not followed by a UTF-8 byte in hex"))
+        Error::invalid_input("url", "the URL holds a % that is not followed by a byte of UTF-8 in hex")
     };
     let mut bytes = Vec::with_capacity(text.len());
     let mut parts = text.split('%');
@@ -347,7 +354,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_url_is_named() {
         let cases = [
-            ("postgres://a", "not an SQLite URL"),
+            ("postgres://a", "\"postgres\""),
             ("sqlite://", "names no file"),
             ("sqlite://a.db?cache=shared", "\"cache\" is unknown"),
             ("sqlite://a.db?mode=rw", "mode is \"rw\""),

@@ -128,6 +128,20 @@ impl Limits {
         self
     }
 
+    /// With this many bytes for the metadata of one event.
+    #[must_use]
+    pub fn with_metadata_bytes(mut self, bytes: usize) -> Self {
+        self.metadata_bytes = bytes;
+        self
+    }
+
+    /// With this many streams for one append.
+    #[must_use]
+    pub fn with_streams(mut self, streams: usize) -> Self {
+        self.streams = streams;
+        self
+    }
+
     /// With this many events for one append.
     #[must_use]
     pub fn with_events(mut self, events: usize) -> Self {

@@ -1,8 +1,11 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod stores;
+
 use std::{
     collections::HashMap,
+    error::Error as _,
     path::Path,
     process::Command,
     sync::{
@@ -13,7 +16,7 @@ use std::{
 };
 
 use eventsource_core::{
-    Clock, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, StreamId, Timestamp,
+    Clock, Error, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, StreamId, Timestamp,
     store::{Append, EventFeed, EventFeedExt, EventStore, EventStoreExt, FeedOptions, ReadOptions},
 };
 use eventsource_sqlite::SqliteStore;
@@ -131,4 +134,19 @@ pub(crate) fn child(test: &str, variable: &str, value: impl AsRef<std::ffi::OsSt
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture"]).env(variable, value);
     command
+}
+
+/// What every message promises: these words, one line of this level only, without what its cause says.
+pub(crate) fn told(error: &Error, words: &[&str]) {
+    let text = error.to_string();
+    for word in words {
+        assert!(text.contains(word), "{text:?} does not say {word:?}");
+    }
+    assert!(error.operation().is_some(), "{text}");
+    assert!(!text.contains('\n') && !text.ends_with('.'), "{text:?}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        assert!(!text.contains(&source.to_string()), "{text:?} repeats its cause");
+        cause = source.source();
+    }
 }
