@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use eventsource_core::{Clock, Error, ErrorKind, Log, Position};
@@ -16,6 +17,9 @@ use crate::{
     row::Interned,
     schema,
 };
+
+/// The longest wait that the driver can count: an `i32` of milliseconds.
+const BUSY_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// Prepared statements that a connection keeps. There are fewer in this crate.
 const STATEMENTS_MAX: usize = 64;
@@ -142,7 +146,8 @@ fn open(options: &SqliteOptions, access: OpenFlags) -> Outcome<Connection> {
         Location::File(path) => Connection::open_with_flags(path, flags)?,
         Location::Memory => Connection::open_in_memory_with_flags(flags)?,
     };
-    connection.busy_timeout(options.busy_timeout)?;
+    // Longer than the driver can count it panics.
+    connection.busy_timeout(options.busy_timeout.min(BUSY_TIMEOUT_MAX))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(connection)
 }

@@ -10,6 +10,9 @@ use std::{
 
 use eventsource_core::{Clock, Error, IdGenerator, Result, SystemClock, TimeOrderedIds, store::Limits};
 
+/// Connections that read at the same time. Each is a file handle and a cache of its own.
+const READERS_MAX: usize = 1_000;
+
 /// How to open a store.
 ///
 /// ```
@@ -30,7 +33,7 @@ use eventsource_core::{Clock, Error, IdGenerator, Result, SystemClock, TimeOrder
 /// | `mode` | `rwc` (create when missing), `ro` (only read) | `rwc` |
 /// | `busy_timeout_ms` | milliseconds | `5000` |
 /// | `synchronous` | `full`, `normal`, `extra` | `full` |
-/// | `readers` | 1 and more | `4` |
+/// | `readers` | 1 to 1000 | `4` |
 /// | `foreign_tables` | `true`, `false` | `false` |
 #[derive(Clone)]
 #[non_exhaustive]
@@ -39,11 +42,12 @@ pub struct SqliteOptions {
     pub location: Location,
     /// Whether the store is only read: nothing is created, migrated or written.
     pub read_only: bool,
-    /// How long to wait for a lock that another process holds, before the call fails as `Busy`.
+    /// How long to wait for a lock that another process holds, before the call fails as `Busy`. The longest wait is
+    /// 24 days.
     pub busy_timeout: Duration,
     /// When a commit counts as done.
     pub synchronous: Synchronous,
-    /// The most connections that read at the same time, 1 at least. They are opened when they are needed.
+    /// The most connections that read at the same time, 1 to 1,000. They are opened when they are needed.
     pub readers: usize,
     /// What one append may hold.
     pub limits: Limits,
@@ -189,6 +193,10 @@ impl SqliteOptions {
                 return Err(Error::invalid_input(field, format!("{field} is 0; it must be 1 at least")));
             }
         }
+        if self.readers > READERS_MAX {
+            let what = format_args!("{} readers were asked for", self.readers);
+            return Err(Error::over_limit("readers", what, READERS_MAX as u64));
+        }
         match &mut self.location {
             Location::Memory if self.read_only => Err(Error::invalid_input(
                 "mode",
@@ -200,6 +208,9 @@ impl SqliteOptions {
                     "path",
                     format!("{path:?} is not a file; for memory use SqliteStore::in_memory"),
                 ))
+            }
+            Location::File(path) if path.as_os_str().as_encoded_bytes().contains(&0) => {
+                Err(Error::invalid_input("path", format!("{path:?} holds a NUL, which no file's name may")))
             }
             Location::File(path) => {
                 *path = std::path::absolute(&*path).map_err(|e| {

@@ -200,3 +200,33 @@ fn a_url_is_told_without_what_may_be_a_password() {
         check_invalid(&error, "url", None, words);
     }
 }
+
+#[tokio::test]
+async fn options_that_cannot_work_are_refused_with_their_field() {
+    let file = || SqliteOptions::file("a.db");
+    let many = 1_000_000;
+    let cases: [(SqliteOptions, &str, Option<u64>, &[&str]); 7] = [
+        (SqliteOptions::memory().read_only(), "mode", None, &["memory", "empty"]),
+        (SqliteOptions::file(""), "path", None, &["in_memory"]),
+        (SqliteOptions::file(":memory:"), "path", None, &["in_memory"]),
+        (SqliteOptions::file("a\0b.db"), "path", None, &["NUL"]),
+        (file().with_readers(0), "readers", None, &["1 at least"]),
+        (file().with_readers(many), "readers", Some(1_000), &["1000000 readers", "1000"]),
+        (file().with_group(0, 1), "group_appends", None, &["1 at least"]),
+    ];
+    for (options, field, limit, words) in cases {
+        let error = SqliteStore::open_with(options).await.unwrap_err();
+        assert_eq!(error.operation(), Some("open"));
+        check_invalid(&error, field, limit, words);
+    }
+}
+
+#[tokio::test]
+async fn no_time_out_is_too_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let url = format!("sqlite://{}?busy_timeout_ms={}", path.display(), u64::MAX);
+    let store = SqliteStore::open_with(url.parse().unwrap()).await.unwrap();
+    store.append(to("a", vec![event(*b"{}")])).await.unwrap();
+    assert_eq!(store.stream(&stream("a")).await.unwrap().version, StreamVersion::FIRST);
+}
