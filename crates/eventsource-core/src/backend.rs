@@ -30,7 +30,7 @@ use crate::{
     Duplicate, Error, ErrorKind, EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Result,
     StreamId, StreamVersion, Timestamp,
     codec::{CodecTag, TransformTag},
-    lifecycle::{Lifecycle, LifecycleNote, RESERVED_PREFIX},
+    lifecycle::{Lifecycle, LifecycleNote, RESERVED_PREFIX, is_lifecycle_name},
     store::{Append, FeedOptions, StreamAppend, StreamInfo},
 };
 
@@ -75,11 +75,17 @@ fn all_events(append: &Append) -> impl Iterator<Item = &NewEvent> {
 
 fn check_event(event: &NewEvent, limits: &Limits) -> Result<()> {
     let context = |error: Error| error.with_context("event", event.id).with_context("name", &event.name);
-    if event.name.as_str().starts_with(RESERVED_PREFIX) {
-        let message = format!("event name {} begins with {RESERVED_PREFIX}, which is reserved", event.name);
-        return Err(Error::invalid_input("event name", message));
+    if is_lifecycle_name(event.name.as_str()) {
+        return Err(reserved_name(event.name.as_str()));
     }
     check_content(&event.payload, &event.metadata, limits).map_err(context)
+}
+
+/// The error for an event of the user whose name is one of the store's, or could become one.
+pub(crate) fn reserved_name(name: &str) -> Error {
+    let message =
+        format!("event name {name:?} begins with {RESERVED_PREFIX:?}, which is reserved for the store");
+    Error::invalid_input("event name", message)
 }
 
 fn check_count(events: usize, limits: &Limits) -> Result<()> {
@@ -248,10 +254,17 @@ pub fn check_import(events: &[RecordedEvent], limits: &Limits) -> Result<()> {
     check_count(events.len(), limits)?;
     let mut bytes = 0;
     for event in events {
-        if event.payload.len() > limits.payload_bytes {
-            let error = Error::too_long("payload", event.payload.len(), limits.payload_bytes);
-            return Err(error.with_context("event", event.id));
+        let context = |error: Error| {
+            error
+                .with_context("stream", &event.stream)
+                .with_context("version", event.version)
+                .with_context("event", event.id)
+        };
+        let name = event.name.as_str();
+        if is_lifecycle_name(name) && Lifecycle::after(name).is_none() {
+            return Err(context(reserved_name(name)));
         }
+        check_content(&event.payload, &event.metadata, limits).map_err(context)?;
         bytes += event.payload.len() + event.metadata.as_bytes().len();
     }
     check_batch(bytes, limits)
@@ -352,10 +365,14 @@ pub fn record(
 /// The event that tells of a change in a stream's life.
 ///
 /// # Errors
-/// `Encode`, which only a defect of the encoder can cause.
-pub fn lifecycle_event(id: EventId, name: &str, note: &LifecycleNote) -> Result<NewEvent> {
+/// `InvalidInput` for a note that is longer than a payload may be; `Encode`, which only a defect of the encoder can
+/// cause.
+pub fn lifecycle_event(id: EventId, name: &str, note: &LifecycleNote, limits: &Limits) -> Result<NewEvent> {
     let payload = serde_json::to_vec(note)
         .map_err(|e| Error::new(ErrorKind::Encode, "the note cannot be encoded").with_source(e))?;
+    if payload.len() > limits.payload_bytes {
+        return Err(Error::too_long("note", payload.len(), limits.payload_bytes));
+    }
     Ok(NewEvent {
         id,
         name: EventName::new(name)?,

@@ -317,9 +317,8 @@ fn not_sqlite(url: &str) -> Error {
 
 /// Resolves `%20` and the like (RFC 3986 section 2.1).
 fn decode_percent(text: &str) -> Result<String> {
-    let refused = || {
-        Error::invalid_input("url", "the URL holds a % that is not followed by a byte of UTF-8 in hex")
-    };
+    let refused =
+        || Error::invalid_input("url", "the URL holds a % that is not followed by a byte of UTF-8 in hex");
     let mut bytes = Vec::with_capacity(text.len());
     let mut parts = text.split('%');
     bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());

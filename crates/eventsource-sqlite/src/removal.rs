@@ -69,7 +69,8 @@ impl SqliteStore {
         name: &str,
         note: &LifecycleNote,
     ) -> Result<NewEvent> {
-        lifecycle_event(self.options().ids.event_id(), name, note).map_err(|e| e.with_operation(operation))
+        let (id, limits) = (self.options().ids.event_id(), &self.options().limits);
+        lifecycle_event(id, name, note, limits).map_err(|e| e.with_operation(operation))
     }
 }
 

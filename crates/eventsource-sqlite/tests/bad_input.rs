@@ -124,6 +124,52 @@ fn recorded(payload: Vec<u8>, metadata: Vec<u8>) -> RecordedEvent {
 }
 
 #[tokio::test]
+async fn an_import_that_breaks_a_rule_is_refused_whole() {
+    let small = || recorded(secret(100), secret(50));
+    let unknown_record = RecordedEvent { name: EventName::new("stream.mine").unwrap(), ..small() };
+    let cases: [(Vec<RecordedEvent>, &str, Option<u64>, &[&str]); 5] = [
+        (vec![recorded(secret(101), vec![])], "payload", Some(100), &["payload has 101 bytes", "Test/a"]),
+        (vec![recorded(vec![], secret(51))], "metadata", Some(50), &["metadata has 51 bytes", "Test/a"]),
+        (vec![small(), small()], "batch", Some(250), &["300 bytes", "limit is 250"]),
+        ((0..4).map(|_| recorded(vec![], vec![])).collect(), "events", Some(3), &["4 events"]),
+        (vec![unknown_record], "event name", None, &["stream.mine", "reserved"]),
+    ];
+    let limits = Limits::default()
+        .with_payload_bytes(100)
+        .with_metadata_bytes(50)
+        .with_events(3)
+        .with_batch_bytes(250);
+    let stores = Stores::with_limits(limits).await;
+    for store in stores.each() {
+        for (events, field, limit, words) in &cases {
+            let error = store.import(events).await.unwrap_err();
+            assert_eq!(error.operation(), Some("import"), "{}: {error}", store.name);
+            check_invalid(&error, field, *limit, words);
+        }
+        check_nothing_written(store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_note_is_bounded_like_every_payload() {
+    let stores = Stores::with_limits(Limits::default().with_payload_bytes(100)).await;
+    for store in stores.each() {
+        store.append(to("a", vec![event(*b"{}")])).await.unwrap();
+        let (a, note) = (stream("a"), LifecycleNote::because("x".repeat(100)).with_actor(SECRET));
+        let errors = [
+            StreamDeletion::delete(&***store, &a, ExpectedVersion::Any, &note).await.unwrap_err(),
+            store.restore(&a, &note).await.unwrap_err(),
+            store.erase(&a, &note).await.unwrap_err(),
+        ];
+        for (error, operation) in errors.iter().zip(["delete", "restore", "erase"]) {
+            assert_eq!(error.operation(), Some(operation), "{}", store.name);
+            check_invalid(error, "note", Some(100), &["note has", "limit is 100"]);
+        }
+        assert!(store.stream(&a).await.unwrap().exists(), "{}", store.name);
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_can_hold_nothing_is_refused() {
     let stores = Stores::new().await;
     let correlation = CorrelationId::from(EventId::generate());

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use super::{Decoded, decode_recorded};
-use crate::{Error, Event, EventDescriptor, RecordedEvent, Result, text::check_name};
+use crate::{Error, Event, EventDescriptor, RecordedEvent, Result, backend::reserved_name, text::check_name};
 
 /// The event types of an application, by category and name, without their types: for tools that show events, and the one
 /// place where names are checked.
@@ -97,8 +97,7 @@ pub(crate) fn check_event_type<E: Event>() -> Result<()> {
         for name in names(descriptor) {
             check_name("event name", name)?;
             if crate::lifecycle::is_lifecycle_name(name) {
-                let message = format!("event name {name} begins with stream., which is reserved");
-                return Err(Error::invalid_input("event name", message));
+                return Err(reserved_name(name));
             }
             if seen.contains(&name) {
                 return Err(taken(E::CATEGORY, name));

@@ -46,7 +46,8 @@ impl MemoryStore {
         name: &str,
         note: &LifecycleNote,
     ) -> Result<Appended> {
-        let record = lifecycle_event(self.shared.options.ids.event_id(), name, note)?;
+        let (id, limits) = (self.shared.options.ids.event_id(), &self.shared.options.limits);
+        let record = lifecycle_event(id, name, note, limits).map_err(|e| e.with_operation(operation))?;
         let next = Lifecycle::after(name).unwrap_or_default();
         self.write(operation, Change { stream: stream.clone(), expected, next, record }).await
     }

@@ -25,7 +25,7 @@ pub trait EventImport: Close {
     /// # Errors
     /// `HistoryDiverged`, naming stream and version, when the store holds something else there, a version is
     /// missing, or time goes back; `Duplicate` when an id is taken elsewhere; `InvalidInput` beyond the
-    /// [`Limits`](super::Limits).
+    /// [`Limits`](super::Limits), or for a reserved name that is none of the lifecycle records.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all; send it again.

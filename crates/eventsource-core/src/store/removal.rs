@@ -16,7 +16,7 @@ pub trait StreamDeletion: Close {
     ///
     /// # Errors
     /// `Conflict` when the stream is not at the expected version; `StreamNotFound`; `StreamDeleted` when it is
-    /// deleted or erased already.
+    /// deleted or erased already; `InvalidInput` for a note that is longer than a payload may be.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all; asking again then answers `StreamDeleted`.
@@ -30,7 +30,8 @@ pub trait StreamDeletion: Close {
     /// Appends `stream.restored` to a deleted stream, which is active again from then on.
     ///
     /// # Errors
-    /// `StreamNotFound`; `InvalidInput` when it is active; `StreamDeleted` when it is erased.
+    /// `StreamNotFound`; `StreamDeleted` when it is erased; `InvalidInput` when it is active, or for a note that is
+    /// longer than a payload may be.
     ///
     /// # Cancel safety
     /// As for [`delete`](Self::delete).
@@ -48,7 +49,8 @@ pub trait StreamErasure: Close {
     /// One commit.
     ///
     /// # Errors
-    /// `StreamNotFound`; `StreamDeleted` when it is erased already. A deleted stream can be erased.
+    /// `StreamNotFound`; `StreamDeleted` when it is erased already; `InvalidInput` for a note that is longer than a
+    /// payload may be. A deleted stream can be erased.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all; asking again then answers `StreamDeleted`.
