@@ -289,6 +289,26 @@ pub struct StreamTail {
     pub version: StreamVersion,
     /// When that was recorded.
     pub recorded_at: Option<Timestamp>,
+    /// Where the stream is in its life.
+    pub lifecycle: Lifecycle,
+}
+
+impl StreamTail {
+    /// Where a stream ends that the store holds.
+    #[must_use]
+    pub fn of(info: &StreamInfo) -> Self {
+        Self { version: info.version, recorded_at: info.recorded_at, lifecycle: info.lifecycle }
+    }
+
+    /// Where the stream ends after this event of it.
+    #[must_use]
+    pub fn after(&self, event: &RecordedEvent) -> Self {
+        Self {
+            version: event.version,
+            recorded_at: Some(event.recorded_at),
+            lifecycle: Lifecycle::after(event.name.as_str()).unwrap_or(self.lifecycle),
+        }
+    }
 }
 
 /// What to do with one event of an import.
@@ -322,6 +342,9 @@ pub fn import_step(
         } else {
             diverged("the store holds another event there")
         };
+    }
+    if tail.lifecycle == Lifecycle::Erased {
+        return diverged("the stream is erased, and nothing follows that");
     }
     if event.version != tail.version.next() {
         return diverged(&format!("the stream is at version {}", tail.version));

@@ -92,7 +92,7 @@ impl From<EventId> for CorrelationId {
 
 /// Makes the ids of new events. A port, so that tests can be deterministic.
 pub trait IdGenerator: Send + Sync + 'static {
-    /// The next id; never one that was given out before.
+    /// The next id; never one that was given out before. A store answers `Duplicate` to one that is taken.
     fn event_id(&self) -> EventId;
 }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use eventsource_core::{
-    RecordedEvent, Result, StreamId, StreamVersion, Timestamp,
+    RecordedEvent, Result, StreamId,
     backend::{ImportStep, StreamTail, check_import, import_step},
     lifecycle::Lifecycle,
-    store::{EventImport, Imported},
+    store::{EventImport, Imported, StreamInfo},
 };
 use rusqlite::Connection;
 
@@ -16,7 +16,7 @@ use crate::{
     error::Outcome,
     heads::{self, End},
     log::{Tail, Unordered},
-    lookup, row,
+    lookup, removal, row,
 };
 
 #[async_trait]
@@ -25,9 +25,12 @@ impl EventImport for SqliteStore {
         check_import(events, &self.options().limits).map_err(|e| e.with_operation("import"))?;
         let events = events.to_vec();
         self.write("import", move |writer| {
-            let (imported, tail) = writer.transaction(|connection| import(connection, events))?;
-            writer.announce(tail.position());
-            Ok(imported)
+            let import = writer.transaction(|connection| import(connection, events))?;
+            writer.announce(import.tail.position());
+            if import.wiped {
+                writer.forget_write_ahead_log();
+            }
+            Ok(import.outcome)
         })
         .await
     }
@@ -37,16 +40,22 @@ impl EventImport for SqliteStore {
 #[derive(Debug, Clone, Copy)]
 struct Importing {
     row: Option<i64>,
-    version: StreamVersion,
-    recorded_at: Option<Timestamp>,
-    lifecycle: Lifecycle,
+    tail: StreamTail,
 }
 
-fn import(connection: &Connection, events: Vec<RecordedEvent>) -> Outcome<(Imported, Tail)> {
+/// What an import has done so far.
+struct Import {
+    outcome: Imported,
+    /// Where the log ends.
+    tail: Tail,
+    /// Whether an erasure was imported.
+    wiped: bool,
+}
+
+fn import(connection: &Connection, events: Vec<RecordedEvent>) -> Outcome<Import> {
     let mut streams: HashMap<StreamId, Importing> = HashMap::new();
-    let mut tail = Tail::read(connection)?;
-    tail.check_room(events.len())?;
-    let mut imported = Imported::default();
+    let mut import = Import { outcome: Imported::default(), tail: Tail::read(connection)?, wiped: false };
+    import.tail.check_room(events.len())?;
     let mut times_follow = true;
     for event in events {
         let stream = match streams.get(&event.stream) {
@@ -54,40 +63,32 @@ fn import(connection: &Connection, events: Vec<RecordedEvent>) -> Outcome<(Impor
             None => begin(connection, &event.stream)?,
         };
         match decide(connection, &stream, &event)? {
-            ImportStep::Present => imported.present += 1,
+            ImportStep::Present => import.outcome.present += 1,
             ImportStep::Write => {
-                imported.written += 1;
-                times_follow &= tail.import_time(event.recorded_at);
+                import.outcome.written += 1;
+                times_follow &= import.tail.import_time(event.recorded_at);
                 let stream_id = event.stream.clone();
-                let stream = write(connection, &mut tail, &stream, event)?;
+                let stream = import.write(connection, &stream, event)?;
                 streams.insert(stream_id, stream);
             }
         }
     }
     if !times_follow {
-        Unordered::extend(connection, &tail)?;
+        Unordered::extend(connection, &import.tail)?;
     }
-    Ok((imported, tail))
+    Ok(import)
 }
 
 fn begin(connection: &Connection, stream: &StreamId) -> Outcome<Importing> {
-    let absent = Importing {
-        row: None,
-        version: StreamVersion::ZERO,
-        recorded_at: None,
-        lifecycle: Lifecycle::Active,
-    };
-    Ok(heads::find(connection, stream)?.map_or(absent, |head| Importing {
-        row: Some(head.row),
-        version: head.info.version,
-        recorded_at: head.info.recorded_at,
-        lifecycle: head.info.lifecycle,
-    }))
+    Ok(match heads::find(connection, stream)? {
+        Some(head) => Importing { row: Some(head.row), tail: StreamTail::of(&head.info) },
+        None => Importing { row: None, tail: StreamTail::of(&StreamInfo::absent(stream.clone())) },
+    })
 }
 
 fn decide(connection: &Connection, stream: &Importing, event: &RecordedEvent) -> Outcome<ImportStep> {
     let present = match stream.row {
-        Some(stream_row) if event.version <= stream.version => {
+        Some(stream_row) if event.version <= stream.tail.version => {
             lookup::event_at(connection, stream_row, row::bound(event.version.get()))?
         }
         _ => None,
@@ -96,25 +97,30 @@ fn decide(connection: &Connection, stream: &Importing, event: &RecordedEvent) ->
         Some(_) => None,
         None => lookup::event(connection, event.id)?,
     };
-    let tail = StreamTail { version: stream.version, recorded_at: stream.recorded_at };
-    Ok(import_step(event, &tail, present.as_ref(), same_id.as_ref())?)
+    Ok(import_step(event, &stream.tail, present.as_ref(), same_id.as_ref())?)
 }
 
-fn write(
-    connection: &Connection,
-    tail: &mut Tail,
-    stream: &Importing,
-    event: RecordedEvent,
-) -> Outcome<Importing> {
-    let position = tail.draw();
-    let lifecycle = Lifecycle::after(event.name.as_str()).unwrap_or(stream.lifecycle);
-    let end = End { version: event.version, position, recorded_at: event.recorded_at, lifecycle };
-    let stream_row = heads::put(connection, &event.stream, stream.row, &end)?;
-    row::insert(connection, stream_row, std::iter::once(RecordedEvent { position, ..event }))?;
-    Ok(Importing {
-        row: Some(stream_row),
-        version: end.version,
-        recorded_at: Some(end.recorded_at),
-        lifecycle,
-    })
+impl Import {
+    fn write(
+        &mut self,
+        connection: &Connection,
+        stream: &Importing,
+        event: RecordedEvent,
+    ) -> Outcome<Importing> {
+        let tail = stream.tail.after(&event);
+        if let (Lifecycle::Erased, Some(stream_row)) = (tail.lifecycle, stream.row) {
+            removal::wipe(connection, stream_row, &event.stream)?;
+            self.wiped = true;
+        }
+        let position = self.tail.draw();
+        let end = End {
+            version: event.version,
+            position,
+            recorded_at: event.recorded_at,
+            lifecycle: tail.lifecycle,
+        };
+        let stream_row = heads::put(connection, &event.stream, stream.row, &end)?;
+        row::insert(connection, stream_row, std::iter::once(RecordedEvent { position, ..event }))?;
+        Ok(Importing { row: Some(stream_row), tail })
+    }
 }

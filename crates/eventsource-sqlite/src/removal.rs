@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use eventsource_core::{
     Error, ExpectedVersion, NewEvent, Result, StreamId, Timestamp,
-    backend::{check_lifecycle_change, lifecycle_event, record},
+    backend::{check_lifecycle_change, duplicate, lifecycle_event, record},
     lifecycle::{Lifecycle, LifecycleNote, STREAM_DELETED, STREAM_ERASED, STREAM_RESTORED},
     store::{Appended, AppendedStream, StreamDeletion, StreamErasure, StreamInfo},
 };
@@ -15,7 +15,7 @@ use crate::{
     error::Outcome,
     heads::{self, End, Head},
     log::Tail,
-    row, snapshot,
+    lookup, row, snapshot,
 };
 
 #[async_trait]
@@ -54,7 +54,8 @@ impl StreamErasure for SqliteStore {
             record,
         };
         self.write("erase", |writer| {
-            let erased = change.write(writer, wipe)?;
+            let erased =
+                change.write(writer, |connection, head| wipe(connection, head.row, &head.info.stream))?;
             writer.forget_write_ahead_log();
             Ok(erased)
         })
@@ -99,6 +100,9 @@ impl Change {
             if !self.expected.accepts(head.info.version) {
                 return Err(Error::conflict(self.stream, self.expected, head.info.version).into());
             }
+            if let Some(taken) = lookup::event(connection, self.record.id)? {
+                return Err(duplicate(&taken).into());
+            }
             besides(connection, &head)?;
             self.append(connection, &head, now)
         })?;
@@ -120,12 +124,13 @@ impl Change {
     }
 }
 
-/// Wipes the content of every event of a stream, and its snapshots.
-fn wipe(connection: &Connection, head: &Head) -> Outcome<()> {
+/// Wipes the content of every event of a stream, and its snapshots. After the commit the write-ahead log is to be
+/// forgotten.
+pub(crate) fn wipe(connection: &Connection, stream_row: i64, stream: &StreamId) -> Outcome<()> {
     connection.execute(
         "UPDATE es_events SET payload = x'', metadata = x'', correlation = NULL, erased = 1 WHERE stream_id = ?1",
-        [head.row],
+        [stream_row],
     )?;
-    snapshot::delete(connection, &head.info.stream)?;
+    snapshot::delete(connection, stream)?;
     Ok(())
 }

@@ -8,9 +8,9 @@ use common::{
     stream, told,
 };
 use eventsource_core::{
-    Category, CorrelationId, Error, ErrorKind, EventFilter, EventId, EventName, ExpectedVersion, Metadata,
-    NewEvent, Position, RecordedEvent, StateType, StreamId, StreamKey, StreamVersion, TenantId, Timestamp,
-    Token,
+    Category, CorrelationId, Error, ErrorKind, EventFilter, EventId, EventName, ExpectedVersion, IdGenerator,
+    Metadata, NewEvent, Position, RecordedEvent, StateType, StreamId, StreamKey, StreamVersion, TenantId,
+    Timestamp, Token,
     codec::{CodecTag, TransformTag},
     lifecycle::LifecycleNote,
     store::{
@@ -275,4 +275,70 @@ async fn no_time_out_is_too_long() {
     let store = SqliteStore::open_with(url.parse().unwrap()).await.unwrap();
     store.append(to("a", vec![event(*b"{}")])).await.unwrap();
     assert_eq!(store.stream(&stream("a")).await.unwrap().version, StreamVersion::FIRST);
+}
+
+#[tokio::test]
+async fn an_id_that_an_import_holds_twice_is_refused_whole() {
+    let first = recorded(vec![1], vec![]);
+    let elsewhere = RecordedEvent { stream: stream("b"), ..first.clone() };
+    let stores = Stores::new().await;
+    for store in stores.each() {
+        let error = store.import(&[first.clone(), elsewhere.clone()]).await.unwrap_err();
+        let ErrorKind::Duplicate(duplicate) = error.kind() else { panic!("{}: {error}", store.name) };
+        assert_eq!((duplicate.event, &duplicate.stream), (first.id, &first.stream), "{}", store.name);
+        told(&error, &[&first.id.to_string(), "Test/a"]);
+        check_nothing_written(store).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_imported_behind_an_erasure() {
+    let behind = |version: u64, name: &str| RecordedEvent {
+        id: EventId::generate(),
+        version: StreamVersion::new(version),
+        name: EventName::new(name).unwrap(),
+        ..recorded(vec![], vec![])
+    };
+    let (first, erased, late) =
+        (recorded(vec![1], vec![]), behind(2, "stream.erased"), behind(3, "Happened"));
+    let stores = Stores::new().await;
+    for store in stores.each() {
+        let together = store.import(&[first.clone(), erased.clone(), late.clone()]).await.unwrap_err();
+        check_nothing_written(store).await;
+        store.import(&[first.clone(), erased.clone()]).await.unwrap();
+        let later = store.import(std::slice::from_ref(&late)).await.unwrap_err();
+        for error in [together, later] {
+            assert_eq!(error.kind(), &ErrorKind::HistoryDiverged, "{}", store.name);
+            told(&error, &["version 3", "Test/a", "erased"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_of_a_record_that_is_taken_is_told_as_such() {
+    let id: EventId = "018f0000-0000-7000-8000-000000000001".parse().unwrap();
+    let stores = Stores::with(|memory| memory.with_ids(Same(id)), |sqlite| sqlite.with_ids(Same(id))).await;
+    for store in stores.each() {
+        let taken = NewEvent::new(id, "Happened", "{}").unwrap();
+        store.append(to("a", vec![taken])).await.unwrap();
+        let (a, note) = (stream("a"), LifecycleNote::default());
+        let errors = [
+            StreamDeletion::delete(&***store, &a, ExpectedVersion::Any, &note).await.unwrap_err(),
+            store.erase(&a, &note).await.unwrap_err(),
+        ];
+        for error in errors {
+            let ErrorKind::Duplicate(duplicate) = error.kind() else { panic!("{}: {error:?}", store.name) };
+            assert_eq!((duplicate.event, &duplicate.stream), (id, &a), "{}", store.name);
+        }
+        assert!(store.stream(&a).await.unwrap().exists(), "{}", store.name);
+    }
+}
+
+/// Ids that break their promise.
+struct Same(EventId);
+
+impl IdGenerator for Same {
+    fn event_id(&self) -> EventId {
+        self.0
+    }
 }

@@ -10,7 +10,7 @@ use super::{
     write::{Drawn, Locks, Write},
 };
 use crate::{
-    RecordedEvent, Result, StreamId, Timestamp,
+    EventId, RecordedEvent, Result, StreamId, Timestamp,
     backend::{ImportStep, StreamTail, check_import, import_step},
     store::{EventImport, Imported},
 };
@@ -38,6 +38,7 @@ impl Write for Import {
     fn draw(self, state: &mut State, _now: Timestamp) -> Result<Drawn<Imported>> {
         // Everything is checked against the streams as they will be, before anything is drawn.
         let mut streams: HashMap<StreamId, Importing> = HashMap::new();
+        let mut ids: HashMap<EventId, usize> = HashMap::new();
         let mut events = Vec::with_capacity(self.0.len());
         let mut outcome = Imported::default();
         for event in self.0 {
@@ -47,11 +48,13 @@ impl Write for Import {
                 Some(present) => Some(present),
                 None => stream.written.get(&event.version.get()).and_then(|index| events.get(*index)),
             };
-            match import_step(&event, &stream.tail, present, state.event(event.id))? {
+            let same_id = state.event(event.id).or_else(|| events.get(*ids.get(&event.id)?));
+            match import_step(&event, &stream.tail, present, same_id)? {
                 ImportStep::Present => outcome.present += 1,
                 ImportStep::Write => {
-                    stream.tail = StreamTail { version: event.version, recorded_at: Some(event.recorded_at) };
+                    stream.tail = stream.tail.after(&event);
                     stream.written.insert(event.version.get(), events.len());
+                    ids.insert(event.id, events.len());
                     events.push(event);
                     outcome.written += 1;
                 }
@@ -74,8 +77,6 @@ struct Importing {
 
 impl Importing {
     fn begin(state: &State, stream: &StreamId) -> Self {
-        let info = state.info(stream);
-        let tail = StreamTail { version: info.version, recorded_at: info.recorded_at };
-        Self { tail, written: HashMap::new() }
+        Self { tail: StreamTail::of(&state.info(stream)), written: HashMap::new() }
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, ExpectedVersion, NewEvent, Result, StreamId, Timestamp, Token,
-    backend::{check_lifecycle_change, lifecycle_event, record},
+    backend::{check_lifecycle_change, duplicate, lifecycle_event, record},
     lifecycle::{Lifecycle, LifecycleNote, STREAM_DELETED, STREAM_ERASED, STREAM_RESTORED},
     store::{Appended, AppendedStream, StreamDeletion, StreamErasure},
 };
@@ -74,6 +74,9 @@ impl Write for Change {
         check_lifecycle_change(&info, self.next)?;
         if !self.expected.accepts(info.version) {
             return Err(Error::conflict(self.stream, self.expected, info.version));
+        }
+        if let Some(taken) = state.event(self.record.id) {
+            return Err(duplicate(taken));
         }
         let version = info.version.next();
         let positions: Vec<_> = state.draw(1)?.collect();
