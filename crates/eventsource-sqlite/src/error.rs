@@ -12,7 +12,8 @@ pub(crate) enum Failure {
     Commit(rusqlite::Error),
     /// A row holds what this crate never writes.
     Damaged(String),
-    /// An error of the library already. Inside a write it was found before anything was written.
+    /// An error of the library already. Inside an append it was found before anything of the append was written, so
+    /// that the others of its group go on.
     Told(Error),
 }
 
@@ -59,11 +60,20 @@ impl Failure {
     /// Whether requests of a group may succeed one by one although together they failed: one of them is to blame, or
     /// together they are too much.
     pub(crate) fn may_succeed_alone(&self) -> bool {
-        let (Self::Statement(error) | Self::Commit(error)) = self else { return false };
-        matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::DiskFull)
-        )
+        match self {
+            Self::Told(_) => false,
+            Self::Damaged(_) => true,
+            Self::Statement(error) | Self::Commit(error) => matches!(
+                error.sqlite_error_code(),
+                // Without a code, the driver could not read what a row holds.
+                None | Some(
+                    ErrorCode::ConstraintViolation
+                        | ErrorCode::TooBig
+                        | ErrorCode::DiskFull
+                        | ErrorCode::DatabaseCorrupt
+                )
+            ),
+        }
     }
 
     /// Whether somebody else holds the lock.

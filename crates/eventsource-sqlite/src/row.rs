@@ -137,12 +137,10 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// A number as the database keeps it.
-pub(crate) fn number(field: &'static str, number: u64) -> Outcome<i64> {
-    i64::try_from(number).map_err(|_| {
-        let what = format_args!("{field} {number} is greater than the database can hold");
-        eventsource_core::Error::over_limit(field, what, i64::MAX as u64).into()
-    })
+/// A number as the database keeps it. What callers give is checked before; one that is greater follows from a row
+/// that this crate never wrote.
+pub(crate) fn number(what: &str, number: u64) -> Outcome<i64> {
+    i64::try_from(number).map_err(|_| Failure::Damaged(format!("the {what} before {number}")))
 }
 
 /// A number to compare with what the database keeps: what is beyond its range lies beyond every row.

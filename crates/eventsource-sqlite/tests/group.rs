@@ -2,43 +2,17 @@
 
 mod common;
 
-use std::{future::Future, path::Path, pin::Pin};
-
-use common::{ForeignLock, GateClock, TickingClock, append, audit, event, events, stream};
+use common::{
+    ForeignLock, TickingClock, append, audit, event, events,
+    groups::{Queued, open_gated, queue, together},
+    stream,
+};
 use eventsource_core::{
     ErrorKind, EventId, ExpectedVersion, NewEvent, Result, StreamVersion,
     store::{Append, Appended, EventStore},
 };
 use eventsource_sqlite::{SqliteOptions, SqliteStore};
-use futures_util::FutureExt;
 use tempfile::tempdir;
-
-type Queued = Pin<Box<dyn Future<Output = Result<Appended>> + Send>>;
-
-/// Queues appends while the writer is held inside an earlier commit, so that it finds all of them afterwards.
-async fn together(store: &SqliteStore, clock: &GateClock, appends: Vec<Append>) -> Vec<Result<Appended>> {
-    let (reached, release) = clock.hold();
-    let first = queue(store, append("first"));
-    reached.recv().unwrap();
-    let queued: Vec<Queued> = appends.into_iter().map(|append| queue(store, append)).collect();
-    drop(release);
-    first.await.unwrap();
-    futures_util::future::join_all(queued).await
-}
-
-fn queue(store: &SqliteStore, append: Append) -> Queued {
-    let store = store.clone();
-    let mut queued: Queued = Box::pin(async move { store.append(append).await });
-    // The first poll hands it to the writer.
-    assert!((&mut queued).now_or_never().is_none());
-    queued
-}
-
-async fn open(path: &Path) -> (SqliteStore, GateClock) {
-    let clock = GateClock::default();
-    let store = SqliteStore::open_with(SqliteOptions::file(path).with_clock(clock.clone())).await.unwrap();
-    (store, clock)
-}
 
 fn one(key: &str, expected: ExpectedVersion, event: NewEvent) -> Append {
     Append::new(stream(key), expected, vec![event])
@@ -48,7 +22,7 @@ fn one(key: &str, expected: ExpectedVersion, event: NewEvent) -> Append {
 async fn a_conflict_in_a_group_fails_alone() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
-    let (store, clock) = open(&path).await;
+    let (store, clock) = open_gated(&path).await;
     let outcomes = together(
         &store,
         &clock,
@@ -80,7 +54,7 @@ async fn a_conflict_in_a_group_fails_alone() {
 async fn a_duplicate_in_a_group_fails_alone() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
-    let (store, clock) = open(&path).await;
+    let (store, clock) = open_gated(&path).await;
     let (before, shared) = (event(*b"before"), event(*b"shared"));
     let sent_before = one("before", ExpectedVersion::Any, before.clone());
     let original = store.append(sent_before.clone()).await.unwrap();
