@@ -43,7 +43,7 @@ impl Failure {
             Self::Statement(error) => map(error).with_context("database", database),
             Self::Commit(error) => {
                 // The bytes of the commit may have reached the disk although the driver could not confirm it.
-                let unknown = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+                let unknown = code(&error) == Some(ErrorCode::SystemIoFailure);
                 let error = map(error).with_context("database", database);
                 if unknown { error.outcome_unknown().transient() } else { error }
             }
@@ -64,7 +64,7 @@ impl Failure {
             Self::Told(_) => false,
             Self::Damaged(_) => true,
             Self::Statement(error) | Self::Commit(error) => matches!(
-                error.sqlite_error_code(),
+                code(error),
                 // Without a code, the driver could not read what a row holds.
                 None | Some(
                     ErrorCode::ConstraintViolation
@@ -79,13 +79,13 @@ impl Failure {
     /// Whether somebody else holds the lock.
     pub(crate) fn is_busy(&self) -> bool {
         let Self::Statement(error) = self else { return false };
-        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        matches!(code(error), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 }
 
 /// An error of the driver, without operation and database.
 fn map(error: rusqlite::Error) -> Error {
-    let (kind, transient, message) = match error.sqlite_error_code() {
+    let (kind, transient, message) = match code(&error) {
         Some(code) => classify(code, &error),
         None => (ErrorKind::Corrupt, false, "the database holds what this library never writes"),
     };
@@ -105,7 +105,9 @@ fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'sta
         ErrorCode::CannotOpen => (ErrorKind::Unavailable, false, "the database file cannot be opened"),
         ErrorCode::PermissionDenied => (ErrorKind::Unavailable, false, "access to the database is denied"),
         // No memory or no space for the index of the write-ahead log is told as an I/O error too.
-        ErrorCode::SystemIoFailure if error.extended_code() == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+        ErrorCode::SystemIoFailure
+            if told_by_database(error).map(|e| e.extended_code) == Some(ffi::SQLITE_IOERR_SHMSIZE) =>
+        {
             (ErrorKind::StorageFull, false, "there is no space left for the index of the write-ahead log")
         }
         ErrorCode::SystemIoFailure => {
@@ -123,15 +125,19 @@ fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'sta
     }
 }
 
-/// The driver's extended code, if the database gave one.
-trait ExtendedCode {
-    fn extended_code(&self) -> Option<i32>;
+/// The database's own code, if it was the database that failed. The driver has two errors for that: one when a statement
+/// is run, another when it is prepared.
+fn told_by_database(error: &rusqlite::Error) -> Option<&ffi::Error> {
+    match error {
+        rusqlite::Error::SqliteFailure(error, _) | rusqlite::Error::SqlInputError { error, .. } => {
+            Some(error)
+        }
+        _ => None,
+    }
 }
 
-impl ExtendedCode for rusqlite::Error {
-    fn extended_code(&self) -> Option<i32> {
-        self.sqlite_error().map(|error| error.extended_code)
-    }
+fn code(error: &rusqlite::Error) -> Option<ErrorCode> {
+    told_by_database(error).map(|error| error.code)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Reading streams.
 
+use std::ops::RangeInclusive;
+
 use eventsource_core::{
     StreamId, StreamVersion,
     backend::{Page, check_active},
@@ -8,7 +10,7 @@ use eventsource_core::{
 
 use crate::{
     connection::ReadConnection,
-    error::Outcome,
+    error::{Failure, Outcome},
     heads,
     row::{self, EVENT_COLUMNS, bound, order},
 };
@@ -28,6 +30,8 @@ pub(crate) fn page(
         Direction::Forward => (options.from, options.to),
         Direction::Backward => (options.to, options.from),
     };
+    let low = low.map_or(1, |v| bound(v.get())).max(1);
+    let high = high.map_or(i64::MAX, |v| bound(v.get()));
     let (recorded, occurred) = match options.as_of {
         None => (None, None),
         Some(AsOf::Recorded(time)) => (Some(time.as_micros()), None),
@@ -38,22 +42,60 @@ pub(crate) fn page(
          AND (?4 IS NULL OR recorded_at <= ?4) AND (?5 IS NULL OR occurred_at <= ?5) ORDER BY version {}",
         order(options.direction)
     ))?;
-    let mut rows = statement.query((
-        head.row,
-        low.map_or(0, |v| bound(v.get())),
-        high.map_or(i64::MAX, |v| bound(v.get())),
-        recorded,
-        occurred,
-    ))?;
+    let mut rows = statement.query((head.row, low, high, recorded, occurred))?;
     let mut page = Page::new(options.limit);
     let mut next = None;
+    let mut unbroken = Unbroken::new(low..=high.min(bound(head.info.version.get())), options);
     // Rows are read one by one, so that nothing is read beyond the page.
     while let Some(row) = rows.next()? {
         if page.is_full() {
             next = Some(row::version(row.get(2)?)?);
             break;
         }
+        unbroken.meets(stream, row.get(2)?)?;
         page.push(row::event(row, stream.clone(), &mut reader.interned)?);
     }
+    if next.is_none() {
+        unbroken.ends(stream)?;
+    }
     Ok(StreamPage { events: page.into_events(), next, version: head.info.version })
+}
+
+/// Finds versions that are missing, so that no state is ever folded from a stream with a hole.
+struct Unbroken {
+    /// What must come; empty where the reader asked for a past, which has holes.
+    awaited: RangeInclusive<i64>,
+    direction: Direction,
+}
+
+impl Unbroken {
+    fn new(versions: RangeInclusive<i64>, options: &ReadOptions) -> Self {
+        // An empty range: nothing is awaited, and nothing is looked at.
+        let awaited = if options.as_of.is_some() { 1..=0 } else { versions };
+        Self { awaited, direction: options.direction }
+    }
+
+    /// The next row has this version.
+    fn meets(&mut self, stream: &StreamId, version: i64) -> Outcome<()> {
+        match self.next() {
+            Some(awaited) if awaited != version => Err(missing(stream, awaited)),
+            _ => Ok(()),
+        }
+    }
+
+    /// There are no more rows.
+    fn ends(mut self, stream: &StreamId) -> Outcome<()> {
+        self.next().map_or(Ok(()), |awaited| Err(missing(stream, awaited)))
+    }
+
+    fn next(&mut self) -> Option<i64> {
+        match self.direction {
+            Direction::Forward => self.awaited.next(),
+            Direction::Backward => self.awaited.next_back(),
+        }
+    }
+}
+
+fn missing(stream: &StreamId, version: i64) -> Failure {
+    Failure::Damaged(format!("stream {stream} has no version {version}"))
 }

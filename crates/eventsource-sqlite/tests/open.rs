@@ -83,18 +83,6 @@ async fn a_damaged_file_is_told_with_its_path() {
 }
 
 #[tokio::test]
-async fn rows_that_this_library_never_writes_are_corrupt() {
-    let directory = tempdir().unwrap();
-    let path = directory.path().join("a.db");
-    written(&path).await;
-    Connection::open(&path).unwrap().execute("UPDATE es_events SET name = 'not a name'", []).unwrap();
-    let store = SqliteStore::open(&path).await.unwrap();
-    let error = store.read_stream(&stream("a"), &ReadOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::Corrupt);
-    assert!(error.to_string().contains("not a name") && error.to_string().contains("a.db"), "{error}");
-}
-
-#[tokio::test]
 async fn a_database_of_something_else_is_refused_unless_allowed() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("shop.db");
