@@ -193,7 +193,8 @@ pub fn is_same_append(append: &StreamAppend, recorded: &[RecordedEvent]) -> bool
 pub fn duplicate(taken: &RecordedEvent) -> Error {
     let duplicate = Duplicate { event: taken.id, stream: taken.stream.clone(), version: taken.version };
     let message = format!(
-        "event {} is recorded already, as version {} of stream {}, and the append is not the same as then",
+        "event {} is recorded already, as version {} of stream {}, and this call is not the same as then; new events \
+         need new ids",
         taken.id, taken.version, taken.stream
     );
     Error::new(ErrorKind::Duplicate(duplicate), message)

@@ -175,7 +175,9 @@ impl Error {
     /// A stream that was not at the expected version.
     #[must_use]
     pub fn conflict(stream: StreamId, expected: ExpectedVersion, actual: StreamVersion) -> Self {
-        let message = format!("stream {stream} is at version {actual}, expected {expected}");
+        let message = format!(
+            "stream {stream} is at version {actual}, expected {expected}; load it again and decide anew"
+        );
         Self::new(ErrorKind::Conflict(Conflict { stream, expected, actual }), message)
     }
 
@@ -190,7 +192,7 @@ impl Error {
     #[must_use]
     pub fn stream_deleted(stream: StreamId, erased: bool) -> Self {
         let message = if erased {
-            format!("stream {stream} is erased for ever")
+            format!("stream {stream} is erased: it can be neither read nor written any more")
         } else {
             format!("stream {stream} is deleted; restore it first")
         };
@@ -204,7 +206,10 @@ impl Error {
             ErrorKind::UnknownEvent { category: category.to_owned(), name: name.to_owned(), schema_version };
         Self::new(
             kind,
-            format!("category {category} knows no event {name} of schema version {schema_version}"),
+            format!(
+                "category {category} knows no event {name} of schema version {schema_version}; add it to the event \
+                 type, or choose to skip what is unknown"
+            ),
         )
     }
 
@@ -222,7 +227,7 @@ impl Error {
     /// A port that was closed.
     #[must_use]
     pub fn closed(what: &str) -> Self {
-        Self::new(ErrorKind::Closed, format!("{what} is closed"))
+        Self::new(ErrorKind::Closed, format!("{what} is closed; open it anew"))
     }
 
     /// Names the operation that failed, for example `"append"`. The innermost name stays.

@@ -48,7 +48,7 @@ macro_rules! uuid_newtype {
 
             fn from_str(text: &str) -> crate::Result<Self> {
                 Uuid::parse_str(text).map(Self).map_err(|e| {
-                    crate::Error::invalid_input("id", format!("{text:?} is not a UUID")).with_source(e)
+                    crate::Error::invalid_input("id", format!("{} is not a UUID", crate::text::excerpt(text))).with_source(e)
                 })
             }
         }

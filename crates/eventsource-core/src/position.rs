@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Incarnation, LogId, Result};
+use crate::{Error, Incarnation, LogId, Result, text::excerpt};
 
 /// The place of an event in its log's order: increasing, with holes where nothing was committed.
 ///
@@ -73,7 +73,8 @@ impl FromStr for Token {
             Some(Self { log: log.parse().ok()?, position: Position(position.parse().ok()?) })
         };
         parse().ok_or_else(|| {
-            Error::invalid_input("token", format!("{text:?} is not a token; expected <log id>:<position>"))
+            let message = format!("{} is not a token; expected <log id>:<position>", excerpt(text));
+            Error::invalid_input("token", message)
         })
     }
 }

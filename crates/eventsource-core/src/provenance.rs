@@ -162,7 +162,10 @@ impl Metadata {
         if record.epoch != METADATA_EPOCH {
             return Err(Error::new(
                 ErrorKind::Decode,
-                format!("metadata has form {}; this release reads form {METADATA_EPOCH}", record.epoch),
+                format!(
+                    "metadata has form {}, and this release reads form {METADATA_EPOCH}: read it with a newer release",
+                    record.epoch
+                ),
             ));
         }
         Ok(Provenance {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Error, Result, TenantId,
-    text::{check_key, check_name, text_newtype},
+    text::{check_key, check_name, excerpt, text_newtype},
 };
 
 text_newtype!(
@@ -130,7 +130,8 @@ impl FromStr for StreamId {
 
     fn from_str(text: &str) -> Result<Self> {
         let (head, key) = text.split_once('/').ok_or_else(|| {
-            Error::invalid_input("stream", format!("{text:?} is not a stream id; expected category/key"))
+            let message = format!("{} is not a stream id; expected category/key", excerpt(text));
+            Error::invalid_input("stream", message)
         })?;
         match head.split_once('@') {
             Some((tenant, category)) => {

@@ -9,6 +9,9 @@ pub(crate) const KEY_BYTES_MAX: usize = 255;
 /// Bytes a tenant, a category, an event name or a state type may have at most.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
 
+/// Characters that a message shows of a text that was refused.
+const EXCERPT_CHARACTERS: usize = 80;
+
 /// A name is 1 to 200 bytes of `A-Z a-z 0-9 _ . -`.
 ///
 /// The small alphabet keeps the text form of a stream id unambiguous and lets names travel unescaped
@@ -19,7 +22,7 @@ pub(crate) fn check_name(field: &'static str, text: &str) -> Result<()> {
         None => Ok(()),
         Some(c) => Err(Error::invalid_input(
             field,
-            format!("{field} {text:?} contains {c:?}; allowed are A-Z a-z 0-9 _ . -"),
+            format!("{field} {} contains {c:?}; allowed are A-Z a-z 0-9 _ . -", excerpt(text)),
         )),
     }
 }
@@ -31,7 +34,7 @@ pub(crate) fn check_key(text: &str) -> Result<()> {
         None => Ok(()),
         Some(c) => Err(Error::invalid_input(
             "key",
-            format!("key {text:?} contains the control character U+{:04X}", u32::from(c)),
+            format!("key {} contains the control character U+{:04X}", excerpt(text), u32::from(c)),
         )),
     }
 }
@@ -44,6 +47,14 @@ fn check_length(field: &'static str, text: &str, maximum: usize) -> Result<()> {
         return Err(Error::too_long(field, text.len(), maximum));
     }
     Ok(())
+}
+
+/// Text for a message, quoted, and cut where it is so long that nobody would read it.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARACTERS) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
 }
 
 /// Defines a newtype over shared, validated text. Cloning is a reference count.
@@ -153,5 +164,12 @@ mod tests {
         for text in ["1", "it's \"quoted\"; DROP TABLE", "注文/№1@x", &"x".repeat(255)] {
             assert!(check_key(text).is_ok(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_message_shows_the_beginning_of_a_long_text() {
+        assert_eq!(excerpt("a\"b"), r#""a\"b""#);
+        let long = excerpt(&"注".repeat(1_000_000));
+        assert!(long.starts_with("\"注") && long.ends_with("注\"…") && long.len() < 300);
     }
 }

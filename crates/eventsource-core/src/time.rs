@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Result};
+use crate::{Error, Result, text::excerpt};
 
 /// An instant, in whole microseconds since 1970-01-01T00:00:00Z.
 ///
@@ -105,7 +105,7 @@ impl FromStr for Timestamp {
         let parsed: jiff::Timestamp = text.parse().map_err(|e: jiff::Error| {
             Error::invalid_input(
                 "timestamp",
-                format!("{text:?} is not an RFC 3339 instant such as 2026-01-31T12:00:00Z"),
+                format!("{} is not an RFC 3339 instant such as 2026-01-31T12:00:00Z", excerpt(text)),
             )
             .with_source(e)
         })?;

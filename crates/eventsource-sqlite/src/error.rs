@@ -37,7 +37,7 @@ impl Failure {
         let error = match self {
             Self::Told(error) => error,
             Self::Damaged(what) => {
-                let message = format!("the database holds what this library never writes: {what}");
+                let message = format!("the database was damaged, or changed by something else: {what}");
                 Error::new(ErrorKind::Corrupt, message).with_context("database", database)
             }
             Self::Statement(error) => map(error).with_context("database", database),
@@ -87,7 +87,10 @@ impl Failure {
 fn map(error: rusqlite::Error) -> Error {
     let (kind, transient, message) = match code(&error) {
         Some(code) => classify(code, &error),
-        None => (ErrorKind::Corrupt, false, "the database holds what this library never writes"),
+        None => {
+            let message = "the database was damaged, or changed by something else: a value has another type";
+            (ErrorKind::Corrupt, false, message)
+        }
     };
     let mapped = Error::new(kind, message).with_source(error);
     if transient { mapped.transient() } else { mapped }
@@ -95,14 +98,34 @@ fn map(error: rusqlite::Error) -> Error {
 
 fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'static str) {
     match code {
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            (ErrorKind::Busy, true, "another process or connection holds the lock of the database")
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => (
+            ErrorKind::Busy,
+            true,
+            "another process or connection holds the lock of the database; try again, or wait longer (busy_timeout)",
+        ),
+        ErrorCode::DiskFull => (
+            ErrorKind::StorageFull,
+            false,
+            "there is no space left for the database; free some and try again",
+        ),
+        ErrorCode::NotADatabase => {
+            (ErrorKind::Corrupt, false, "the file is not an SQLite database; choose another path")
         }
-        ErrorCode::DiskFull => (ErrorKind::StorageFull, false, "there is no space left for the database"),
-        ErrorCode::NotADatabase => (ErrorKind::Corrupt, false, "the file is not an SQLite database"),
-        ErrorCode::DatabaseCorrupt => (ErrorKind::Corrupt, false, "the database file is damaged"),
-        ErrorCode::ReadOnly => (ErrorKind::ReadOnly, false, "the database can only be read"),
-        ErrorCode::CannotOpen => (ErrorKind::Unavailable, false, "the database file cannot be opened"),
+        ErrorCode::DatabaseCorrupt => (
+            ErrorKind::Corrupt,
+            false,
+            "the database file is damaged; restore a copy, or save what can be read with `.recover` of sqlite3",
+        ),
+        ErrorCode::ReadOnly => (
+            ErrorKind::ReadOnly,
+            false,
+            "the database can only be read; to be written, its file and its directory must be writable",
+        ),
+        ErrorCode::CannotOpen => (
+            ErrorKind::Unavailable,
+            false,
+            "the database file cannot be opened; see whether its directory exists, and the rights to both",
+        ),
         ErrorCode::PermissionDenied => (ErrorKind::Unavailable, false, "access to the database is denied"),
         // No memory or no space for the index of the write-ahead log is told as an I/O error too.
         ErrorCode::SystemIoFailure
@@ -111,12 +134,12 @@ fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'sta
             (ErrorKind::StorageFull, false, "there is no space left for the index of the write-ahead log")
         }
         ErrorCode::SystemIoFailure => {
-            (ErrorKind::Unavailable, true, "reading or writing the database failed")
+            (ErrorKind::Unavailable, true, "reading or writing the database failed; try again")
         }
         ErrorCode::OutOfMemory => (ErrorKind::Unavailable, true, "there is no memory left for the database"),
         ErrorCode::TooBig => {
-            let kind = ErrorKind::InvalidInput { field: "payload", limit: None };
-            (kind, false, "a value is longer than the database can hold")
+            let kind = ErrorKind::InvalidInput { field: "value", limit: Some(ROW_BYTES_MAX) };
+            (kind, false, "a value is longer than SQLite can hold; the limit is 1000000000 bytes")
         }
         // SQLITE_ERROR: a statement that does not fit the tables.
         ErrorCode::Unknown => (ErrorKind::Corrupt, false, "the tables are not those that this library made"),
@@ -124,6 +147,9 @@ fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'sta
         _ => (ErrorKind::Unavailable, false, "the database failed"),
     }
 }
+
+/// Bytes of a value, and of a row, that SQLite holds (<https://sqlite.org/limits.html>).
+pub(crate) const ROW_BYTES_MAX: u64 = 1_000_000_000;
 
 /// The database's own code, if it was the database that failed. The driver has two errors for that: one when a statement
 /// is run, another when it is prepared.
@@ -167,6 +193,11 @@ mod tests {
             (ffi::SQLITE_NOMEM, ErrorKind::Unavailable, true),
             (ffi::SQLITE_ERROR, ErrorKind::Corrupt, false),
             (ffi::SQLITE_AUTH, ErrorKind::Unavailable, false),
+            (
+                ffi::SQLITE_TOOBIG,
+                ErrorKind::InvalidInput { field: "value", limit: Some(1_000_000_000) },
+                false,
+            ),
         ];
         for (code, kind, transient) in cases {
             let error = Failure::Statement(failure(code)).tell("append", "/data/a.db");
@@ -195,6 +226,6 @@ mod tests {
     #[test]
     fn errors_of_the_library_pass_unchanged() {
         let error = Failure::Told(Error::closed("the store")).tell("append", "a.db");
-        assert_eq!(error.to_string(), "append: the store is closed");
+        assert_eq!(error.to_string(), "append: the store is closed; open it anew");
     }
 }

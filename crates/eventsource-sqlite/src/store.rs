@@ -125,7 +125,7 @@ impl SqliteStore {
     /// The way to the thread that writes.
     pub(crate) fn writer(&self, operation: &'static str) -> Result<&Writer> {
         self.0.writer.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::ReadOnly, "the store was opened for reading only")
+            Error::new(ErrorKind::ReadOnly, "the store was opened for reading only; open it anew to write")
                 .with_context("database", &self.0.database)
                 .with_operation(operation)
         })

@@ -115,7 +115,7 @@ fn decode_present<E: Event>(
     if event.codec != E::CODEC {
         return Err(Error::new(
             ErrorKind::Decode,
-            format!("the payload is encoded as {}, the type reads {}", event.codec, E::CODEC),
+            format!("the payload is encoded as {}, and the event type reads {}", event.codec, E::CODEC),
         ));
     }
     E::decode(descriptor.name, schema_version, payload)
@@ -130,7 +130,7 @@ fn check_version<E: Event>(descriptor: &EventDescriptor, schema_version: u16) ->
         return Err(Error::new(
             ErrorKind::Decode,
             format!(
-                "{} is at schema version {}, and no upcaster leads there from version {schema_version}",
+                "{} is at schema version {}, and no upcaster leads there from version {schema_version}; add one",
                 descriptor.name, descriptor.schema_version
             ),
         ));
