@@ -48,8 +48,18 @@ impl Provenance {
     /// # Errors
     /// `Decode` when the event's metadata is damaged.
     pub fn caused_by(event: &RecordedEvent) -> Result<Self> {
-        let trace = event.metadata.decode()?.trace;
-        Ok(Self { correlation: event.correlation, causation: Some(event.id), trace, ..Self::default() })
+        let metadata = event.metadata.decode().map_err(|e| {
+            e.with_operation("decode")
+                .with_context("stream", &event.stream)
+                .with_context("version", event.version)
+                .with_context("event", event.id)
+        })?;
+        Ok(Self {
+            correlation: event.correlation,
+            causation: Some(event.id),
+            trace: metadata.trace,
+            ..Self::default()
+        })
     }
 
     /// In this business process.
