@@ -31,7 +31,7 @@ use crate::{
     StreamId, StreamVersion, Timestamp,
     codec::{CodecTag, TransformTag},
     lifecycle::{Lifecycle, LifecycleNote, RESERVED_PREFIX, is_lifecycle_name},
-    store::{Append, FeedOptions, StreamAppend, StreamInfo},
+    store::{Append, FeedOptions, Snapshot, StreamAppend, StreamInfo},
 };
 
 /// Checks everything about an append that needs no database.
@@ -281,6 +281,30 @@ pub fn check_adoption(highest: Position) -> Result<()> {
     }
     let what = format_args!("position {highest} is greater than any log can hold");
     Err(Error::over_limit("position", what, Position::MAX.get()))
+}
+
+/// Checks that so many events find room behind the last position drawn.
+///
+/// # Errors
+/// `StorageFull` when the positions of the log are used up.
+pub fn check_room(last: Position, events: usize) -> Result<()> {
+    if last.get().saturating_add(events as u64) <= Position::MAX.get() {
+        return Ok(());
+    }
+    let message = format!("the log has used up its positions, of which {} is the last", Position::MAX);
+    Err(Error::new(ErrorKind::StorageFull, message))
+}
+
+/// Checks everything about a snapshot that needs no database.
+///
+/// # Errors
+/// `InvalidInput` for a version that no stream reaches.
+pub fn check_snapshot(snapshot: &Snapshot) -> Result<()> {
+    if snapshot.version <= StreamVersion::MAX {
+        return Ok(());
+    }
+    let what = format_args!("version {} is greater than any stream can reach", snapshot.version);
+    Err(Error::over_limit("version", what, StreamVersion::MAX.get()))
 }
 
 /// How far a stream goes while events are imported into it.

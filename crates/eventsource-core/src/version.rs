@@ -14,6 +14,8 @@ impl StreamVersion {
     pub const ZERO: Self = Self(0);
     /// The version of a stream's first event.
     pub const FIRST: Self = Self(1);
+    /// The greatest version that every backend can hold (2^63 - 1).
+    pub const MAX: Self = Self(i64::MAX as u64);
 
     /// The version with this number.
     #[must_use]

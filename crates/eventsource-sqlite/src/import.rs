@@ -55,7 +55,6 @@ struct Import {
 fn import(connection: &Connection, events: Vec<RecordedEvent>) -> Outcome<Import> {
     let mut streams: HashMap<StreamId, Importing> = HashMap::new();
     let mut import = Import { outcome: Imported::default(), tail: Tail::read(connection)?, wiped: false };
-    import.tail.check_room(events.len())?;
     let mut times_follow = true;
     for event in events {
         let stream = match streams.get(&event.stream) {
@@ -112,6 +111,7 @@ impl Import {
             removal::wipe(connection, stream_row, &event.stream)?;
             self.wiped = true;
         }
+        self.tail.check_room(1)?;
         let position = self.tail.draw();
         let end = End {
             version: event.version,

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use eventsource_core::{
-    Error, ErrorKind, Incarnation, Log, LogId, Position, Result, Timestamp, Token, backend::check_adoption,
+    Incarnation, Log, LogId, Position, Result, Timestamp, Token,
+    backend::{check_adoption, check_room},
     store::LogAdoption,
 };
 use rusqlite::Connection;
@@ -76,12 +77,7 @@ impl Tail {
 
     /// Refuses to draw more positions than there are.
     pub(crate) fn check_room(&self, events: usize) -> Outcome<()> {
-        let last = self.position.get().saturating_add(events as u64);
-        if last <= Position::MAX.get() {
-            return Ok(());
-        }
-        let message = format!("the log has used up its positions, of which {} is the last", Position::MAX);
-        Err(Error::new(ErrorKind::Unsupported, message).into())
+        Ok(check_room(self.position, events)?)
     }
 
     /// The time of recording of something written now: the clock's, but never before an earlier one.

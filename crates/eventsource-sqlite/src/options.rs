@@ -13,6 +13,10 @@ use eventsource_core::{Clock, Error, IdGenerator, Result, SystemClock, TimeOrder
 /// Connections that read at the same time. Each is a file handle and a cache of its own.
 const READERS_MAX: usize = 1_000;
 
+/// Bytes of one payload and of one event's metadata. Together with the other columns they fit into a row.
+const PAYLOAD_BYTES_MAX: usize = 900_000_000;
+const METADATA_BYTES_MAX: usize = 90_000_000;
+
 /// How to open a store.
 ///
 /// ```
@@ -49,7 +53,9 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// The most connections that read at the same time, 1 to 1,000. They are opened when they are needed.
     pub readers: usize,
-    /// What one append may hold.
+    /// What one append may hold. SQLite itself holds a billion bytes in a row, so that a payload has 900,000,000 and
+    /// metadata 90,000,000 at most, whatever is asked for here; [`EventStore::limits`](eventsource_core::store::EventStore)
+    /// tells what holds.
     pub limits: Limits,
     /// Tells when events are recorded.
     pub clock: Arc<dyn Clock>,
@@ -186,8 +192,11 @@ impl SqliteOptions {
         }
     }
 
-    /// Refuses what cannot work, and makes the path independent of later changes of the working directory.
+    /// Refuses what cannot work, cuts limits to what SQLite holds, and makes the path independent of later changes of the
+    /// working directory.
     pub(crate) fn checked(mut self) -> Result<Self> {
+        self.limits.payload_bytes = self.limits.payload_bytes.min(PAYLOAD_BYTES_MAX);
+        self.limits.metadata_bytes = self.limits.metadata_bytes.min(METADATA_BYTES_MAX);
         for (field, value) in [("readers", self.readers), ("group_appends", self.group_appends)] {
             if value == 0 {
                 return Err(Error::invalid_input(field, format!("{field} is 0; it must be 1 at least")));

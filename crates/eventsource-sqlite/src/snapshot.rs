@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use eventsource_core::{
     EventId, Result, StateType, StreamId, TenantFilter,
+    backend::check_snapshot,
     codec::{CodecTag, TransformTag},
     lifecycle::Lifecycle,
     store::{SaveOutcome, Snapshot, SnapshotStore},
@@ -19,6 +20,7 @@ use crate::{
 #[async_trait]
 impl SnapshotStore for SqliteStore {
     async fn save(&self, snapshot: Snapshot) -> Result<SaveOutcome> {
+        check_snapshot(&snapshot).map_err(|e| e.with_operation("save snapshot"))?;
         self.write("save snapshot", move |writer| {
             writer.transaction(|connection| save(connection, &snapshot))
         })

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::{
     Result, StateType, StreamId, TenantFilter,
+    backend::check_snapshot,
     lifecycle::Lifecycle,
     store::{SaveOutcome, Snapshot, SnapshotStore},
 };
@@ -12,6 +13,7 @@ use crate::{
 #[async_trait]
 impl SnapshotStore for MemoryStore {
     async fn save(&self, snapshot: Snapshot) -> Result<SaveOutcome> {
+        check_snapshot(&snapshot).map_err(|e| e.with_operation("save snapshot"))?;
         let mut state = self.open("save snapshot")?;
         if state.lifecycle(&snapshot.stream) == Lifecycle::Erased {
             return Ok(SaveOutcome::StreamErased);

@@ -10,9 +10,8 @@ use super::{
     script::Hold, status::Statuses, write::InFlight,
 };
 use crate::{
-    Error, ErrorKind, EventId, Log, Position, RecordedEvent, Result, StateType, StreamId, StreamVersion,
-    Timestamp,
-    backend::erase,
+    EventId, Log, Position, RecordedEvent, Result, StateType, StreamId, StreamVersion, Timestamp,
+    backend::{check_room, erase},
     lifecycle::Lifecycle,
     store::{Direction, Snapshot, StreamInfo},
 };
@@ -88,11 +87,9 @@ impl State {
 
     /// Draws the next positions. None is ever drawn twice, whatever becomes of the write.
     pub(super) fn draw(&mut self, count: usize) -> Result<impl Iterator<Item = Position> + use<>> {
+        check_room(self.drawn, count)?;
         let before = self.drawn.get();
-        let last = before.saturating_add(count as u64);
-        if last > Position::MAX.get() {
-            return Err(Error::new(ErrorKind::StorageFull, "the log has no positions left"));
-        }
+        let last = before + count as u64;
         self.drawn = Position::new(last);
         Ok((before + 1..=last).map(Position::new))
     }

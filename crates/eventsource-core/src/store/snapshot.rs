@@ -19,7 +19,8 @@ pub trait SnapshotStore: Close {
     /// erased stream is refused in the same commit.
     ///
     /// # Errors
-    /// `ReadOnly`; failures of the database. A snapshot that was not kept is an answer.
+    /// `ReadOnly`; `InvalidInput` for a version beyond [`StreamVersion::MAX`]; failures of the database. A snapshot that
+    /// was not kept is an answer.
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all.
