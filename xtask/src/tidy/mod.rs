@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::cargo;
 
+mod limits;
 mod links;
 mod manifests;
 mod sources;
@@ -25,6 +26,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Violation>] = &[
     manifests::lints_of_the_workspace,
     links::resolve,
     links::decisions_are_listed,
+    limits::are_tested,
 ];
 
 /// One thing to change, and where.
