@@ -39,6 +39,17 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Where cargo builds the workspace.
+pub(crate) fn target_directory() -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+    let metadata = output(&["metadata", "--format-version", "1", "--no-deps"])?;
+    let metadata: Metadata = serde_json::from_str(&metadata).context("cannot read cargo metadata")?;
+    Ok(metadata.target_directory)
+}
+
 /// Runs cargo in the root with its output shown. The error names the command.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     println!("$ cargo {}", arguments.join(" "));

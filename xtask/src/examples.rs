@@ -147,7 +147,7 @@ fn program(message: &str) -> Result<Option<(String, PathBuf)>> {
 }
 
 /// Where the two first differ, in words.
-fn difference(expected: &str, printed: &str) -> Option<String> {
+pub(crate) fn difference(expected: &str, printed: &str) -> Option<String> {
     if expected == printed {
         return None;
     }

@@ -12,6 +12,7 @@ mod cargo;
 mod examples;
 mod features;
 mod msrv;
+mod readme;
 mod test;
 mod tidy;
 
@@ -19,7 +20,8 @@ mod tidy;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Everything that must pass: tidy, msrv, all tests, the facade alone, the examples, the features.
+    /// Everything that must pass: tidy, msrv, all tests, the facade alone, the examples, the README, the
+    /// features.
     Test,
     /// Check every published package alone, with each of its features, and that the facade pulls no driver.
     Features,
@@ -33,6 +35,8 @@ enum Task {
         #[arg(long)]
         bless: bool,
     },
+    /// Make the first program of the README as its reader does, run it, and compare what it prints.
+    Readme,
 }
 
 fn main() -> ExitCode {
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Task::Msrv => msrv::run(),
         Task::Tidy => tidy::run(),
         Task::Examples { bless } => examples::run(bless),
+        Task::Readme => readme::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{cargo, examples, features, msrv, tidy};
+use crate::{cargo, examples, features, msrv, readme, tidy};
 
 /// A part of the whole that can be repeated alone.
 struct Step {
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
         run: || cargo::run(&["test", "--workspace", "--all-features"]),
     },
     Step { name: "examples", command: "cargo xtask examples", run: || examples::run(false) },
+    Step { name: "readme", command: "cargo xtask readme", run: readme::run },
     Step {
         name: "facade",
         command: "cargo test --package eventsource",

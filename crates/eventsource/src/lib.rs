@@ -102,3 +102,10 @@ pub mod testing {
     #[doc(inline)]
     pub use eventsource_testing::*;
 }
+
+/// The pages of the documentation, so that every example in them is compiled and run.
+#[cfg(all(doctest, feature = "full"))]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}
