@@ -91,7 +91,7 @@ pub struct EventDescriptor {
     pub name: &'static str,
     /// The schema version it is recorded with.
     pub schema_version: u16,
-    /// Older names of the same event with the same shape.
+    /// Older names of the same event: each stands for the present one, at every schema version.
     pub aliases: &'static [&'static str],
     /// What the event means, from its doc comment.
     pub doc: &'static str,

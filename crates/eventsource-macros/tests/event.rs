@@ -99,6 +99,13 @@ fn an_alias_has_the_present_shape() {
 }
 
 #[test]
+fn an_alias_stands_for_older_shapes_too() {
+    let OrderEvent::Placed { customer_name, mail, .. } = placed() else { unreachable!() };
+    let old = OrderEvent::Placed { customer_name, mail, total: 0 };
+    assert_eq!(decode("Placed", 1, r#"{"customerName":"Ada"}"#).unwrap(), Decoded::One(old));
+}
+
+#[test]
 fn old_events_are_upcast() {
     let OrderEvent::Placed { customer_name, mail, .. } = placed() else { unreachable!() };
     let old = OrderEvent::Placed { customer_name, mail, total: 0 };

@@ -1,6 +1,6 @@
 //! From a recorded event to the user's type.
 
-use super::{OldEvent, TransformTag};
+use super::{OldEvent, TransformTag, Upcasters};
 use crate::{Error, ErrorKind, Event, EventDescriptor, RecordedEvent, Result};
 
 /// What a recorded event is to a reader's type: nothing, one event, or several after upcasting.
@@ -78,12 +78,12 @@ fn decode<E: Event>(event: &RecordedEvent) -> Result<Decoded<E>> {
         ));
     }
     let upcasters = E::upcasters();
-    if !upcasters.know(event.name.as_str(), event.schema_version) {
+    let Some(name) = old_name::<E>(event, upcasters) else {
         return decode_present(event, event.name.as_str(), event.schema_version, &event.payload)
             .map(Decoded::One);
-    }
+    };
     let old = OldEvent {
-        name: event.name.as_str().to_owned(),
+        name: name.to_owned(),
         schema_version: event.schema_version,
         payload: event.payload.clone(),
     };
@@ -96,6 +96,17 @@ fn decode<E: Event>(event: &RecordedEvent) -> Result<Decoded<E>> {
         Ok([event]) => Decoded::One(event),
         Err(events) => Decoded::Many(events),
     })
+}
+
+/// The name under which the upcasters know an old event; `None` for a present one.
+fn old_name<'a, E: Event>(event: &'a RecordedEvent, upcasters: &Upcasters) -> Option<&'a str> {
+    let name = event.name.as_str();
+    if upcasters.know(name, event.schema_version) {
+        return Some(name);
+    }
+    // An alias is another name of the same event, in its older shapes too.
+    let present = E::EVENTS.iter().find(|d| d.aliases.contains(&name))?.name;
+    upcasters.know(present, event.schema_version).then_some(present)
 }
 
 fn decode_present<E: Event>(
