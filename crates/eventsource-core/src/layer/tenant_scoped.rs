@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// Reaches the streams of one tenant only. Naming another tenant's stream, or one without a tenant, is `OtherTenant`;
-/// feeds, look-ups and listings show the tenant's own.
+/// Reaches the streams of one tenant only. Naming another tenant's stream, or one without a tenant, is `OtherTenant`, and
+/// so is an event id that one of them holds; feeds, look-ups and listings show the tenant's own.
 ///
-/// What it does not hide: the log id, and that positions of others exist. A log is adopted through the
-/// store itself.
+/// What it does not hide: the log id, and that others have events at some positions, with some ids. A log is adopted
+/// through the store itself.
 ///
 /// It has none of the ports that subscriptions keep their state in: checkpoints, letters, leases, statuses and requests
 /// belong to a consumer, which reads a log for the program and not for a tenant. A subscription for one tenant reads
@@ -65,6 +65,18 @@ impl<S> TenantScoped<S> {
         stream.tenant() == Some(self.tenant.as_str())
     }
 
+    /// Keeps quiet about the stream of another tenant that holds an event id.
+    fn discreet(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Duplicate(taken) if !self.owns(&taken.stream) => {
+                let message = format!("event {} is taken by somebody else", taken.event);
+                let told = Error::new(ErrorKind::OtherTenant, message);
+                error.operation().into_iter().fold(told, Error::with_operation)
+            }
+            _ => error,
+        }
+    }
+
     fn only(&self) -> TenantFilter {
         TenantFilter::Only(self.tenant.clone())
     }
@@ -104,7 +116,7 @@ impl<S: Close> Close for TenantScoped<S> {
 impl<S: EventStore> EventStore for TenantScoped<S> {
     async fn append(&self, append: Append) -> Result<Appended> {
         append.streams.iter().try_for_each(|s| self.check(&s.stream))?;
-        self.inner.append(append).await
+        self.inner.append(append).await.map_err(|e| self.discreet(e))
     }
 
     async fn read_stream(&self, stream: &StreamId, options: &ReadOptions) -> Result<StreamPage> {
@@ -159,7 +171,7 @@ impl<S: EventFeed> EventFeed for TenantScoped<S> {
 impl<S: EventImport> EventImport for TenantScoped<S> {
     async fn import(&self, events: &[RecordedEvent]) -> Result<Imported> {
         events.iter().try_for_each(|e| self.check(&e.stream))?;
-        self.inner.import(events).await
+        self.inner.import(events).await.map_err(|e| self.discreet(e))
     }
 }
 
@@ -271,5 +283,39 @@ impl<S: SnapshotStore> SnapshotStore for TenantScoped<S> {
             Some(tenant) => self.inner.delete_by_type(state_type, below_schema_version, &tenant).await,
             None => Ok(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryStore, NewEvent};
+
+    fn append(stream: &str, id: EventId, payload: &'static str) -> Append {
+        let event = NewEvent::new(id, "Happened", payload).unwrap();
+        Append::new(stream.parse().unwrap(), ExpectedVersion::Any, vec![event])
+    }
+
+    #[tokio::test]
+    async fn a_taken_id_does_not_tell_the_stream_of_another_tenant() {
+        let store = MemoryStore::new();
+        let scoped = TenantScoped::new(store.clone(), TenantId::new("acme").unwrap());
+        let id = EventId::generate();
+        store.append(append("other@Secret/project-x", id, "{}")).await.unwrap();
+        let mut taken = store.event(id).await.unwrap().unwrap();
+        taken.stream = "acme@Order/1".parse().unwrap();
+
+        let appended = scoped.append(append("acme@Order/1", id, "{}")).await.unwrap_err();
+        let imported = scoped.import(&[taken]).await.unwrap_err();
+        for error in [appended, imported] {
+            assert_eq!(error.kind(), &ErrorKind::OtherTenant);
+            assert!(!format!("{error:?}").contains("Secret"), "{error:?}");
+        }
+
+        // The tenant's own are told as ever.
+        let own = EventId::generate();
+        scoped.append(append("acme@Order/1", own, "1")).await.unwrap();
+        let error = scoped.append(append("acme@Order/1", own, "2")).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Duplicate(d) if d.stream.key() == "1"), "{error}");
     }
 }
