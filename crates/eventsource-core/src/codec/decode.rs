@@ -24,6 +24,16 @@ impl<E> Decoded<E> {
         }
     }
 
+    /// The events, in order.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<E> {
+        match self {
+            Self::Skipped => Vec::new(),
+            Self::One(event) => vec![event],
+            Self::Many(events) => events,
+        }
+    }
+
     /// Hands over each event, in order.
     pub fn for_each(self, mut f: impl FnMut(E)) {
         match self {

@@ -3,7 +3,7 @@
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::{EventFeed, EventStore, FeedOptions, ReadOptions};
-use crate::{EventSet, Position, Recorded, RecordedEvent, Result, StreamId, codec::Decoded};
+use crate::{EventSet, Position, Recorded, RecordedEvent, Result, StreamId};
 
 /// Conveniences for every [`EventStore`].
 pub trait EventStoreExt: EventStore {
@@ -90,11 +90,7 @@ fn decode<'a, E: EventSet>(
 ) -> BoxStream<'a, Result<Recorded<E>>> {
     let decoded = records.map(|record| {
         let record = record?;
-        let events = match E::from_recorded(&record)? {
-            Decoded::Skipped => Vec::new(),
-            Decoded::One(event) => vec![event],
-            Decoded::Many(events) => events,
-        };
+        let events = E::from_recorded(&record)?.into_vec();
         let recorded = events.into_iter().map(move |event| Ok(Recorded { event, record: record.clone() }));
         Ok(stream::iter(recorded))
     });
