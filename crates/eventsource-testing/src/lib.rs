@@ -1,6 +1,7 @@
 //! The test kit of `eventsource`.
 
 mod clock;
+pub mod conformance;
 mod ids;
 
 pub use self::{clock::ManualClock, ids::SequentialIds};

@@ -1,0 +1,134 @@
+//! One macro per port: the tests of a store.
+
+/// Tests of `EventStore` and of closing: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! store_conformance {
+    ($fixture:expr) => {
+        $crate::append_cases!($fixture);
+        $crate::cancellation_cases!($fixture);
+        $crate::close_cases!($fixture);
+        $crate::concurrency_cases!($fixture);
+        $crate::contents_cases!($fixture);
+        $crate::idempotence_cases!($fixture);
+        $crate::limits_cases!($fixture);
+        $crate::paging_cases!($fixture);
+        $crate::reading_cases!($fixture);
+        $crate::several_streams_cases!($fixture);
+        $crate::times_cases!($fixture);
+    };
+}
+
+/// Tests of `EventFeed`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! feed_conformance {
+    ($fixture:expr) => {
+        $crate::feed_cases!($fixture);
+        $crate::feed_filter_cases!($fixture);
+        $crate::feed_places_cases!($fixture);
+        $crate::feed_tail_cases!($fixture);
+    };
+}
+
+/// Tests of `EventLookup`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! lookup_conformance {
+    ($fixture:expr) => {
+        $crate::lookup_cases!($fixture);
+    };
+}
+
+/// Tests of `EventLookup` beside `StreamDeletion`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! lookup_deletion_conformance {
+    ($fixture:expr) => {
+        $crate::lookup_deletion_cases!($fixture);
+    };
+}
+
+/// Tests of `EventLookup` beside `StreamErasure`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! lookup_erasure_conformance {
+    ($fixture:expr) => {
+        $crate::lookup_erasure_cases!($fixture);
+    };
+}
+
+/// Tests of `StreamListing`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! listing_conformance {
+    ($fixture:expr) => {
+        $crate::listing_cases!($fixture);
+    };
+}
+
+/// Tests of `StreamListing` beside `StreamDeletion`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! listing_deletion_conformance {
+    ($fixture:expr) => {
+        $crate::listing_deletion_cases!($fixture);
+    };
+}
+
+/// Tests of `StreamListing` beside `StreamErasure`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! listing_erasure_conformance {
+    ($fixture:expr) => {
+        $crate::listing_erasure_cases!($fixture);
+    };
+}
+
+/// Tests of `StreamDeletion`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! deletion_conformance {
+    ($fixture:expr) => {
+        $crate::deletion_cases!($fixture);
+    };
+}
+
+/// Tests of `StreamErasure`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! erasure_conformance {
+    ($fixture:expr) => {
+        $crate::erasure_cases!($fixture);
+    };
+}
+
+/// Tests of `EventImport`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! import_conformance {
+    ($fixture:expr) => {
+        $crate::import_cases!($fixture);
+    };
+}
+
+/// Tests of `LogAdoption`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! adoption_conformance {
+    ($fixture:expr) => {
+        $crate::adoption_cases!($fixture);
+    };
+}
+
+/// Tests of `SnapshotStore`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! snapshot_conformance {
+    ($fixture:expr) => {
+        $crate::snapshots_cases!($fixture);
+    };
+}
+
+/// Tests of `SnapshotStore` beside `StreamErasure`, where snapshots lie in the events' database: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! snapshot_erasure_conformance {
+    ($fixture:expr) => {
+        $crate::snapshots_erasure_cases!($fixture);
+    };
+}
+
+/// Tests of a store that is closed and opened again: one for each case, from an expression that makes a [`Reopen`](crate::conformance::Reopen).
+#[macro_export]
+macro_rules! reopen_conformance {
+    ($fixture:expr) => {
+        $crate::reopen_cases!($fixture);
+    };
+}

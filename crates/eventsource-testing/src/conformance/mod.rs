@@ -1,0 +1,185 @@
+//! Conformance suites: what the ports of a store promise, as tests that every store can run.
+//!
+//! A case is a function, and its name is the sentence that it checks. One macro call per port makes a `#[test]` of each
+//! case of that port. A store that lacks a port leaves its macro out; a call that demands a port the store does not have
+//! does not compile. Nothing is skipped quietly: where stores may differ, the [`Fixture`] declares how, and both answers
+//! are asserted.
+//!
+//! The whole `tests/conformance.rs` of a store:
+//!
+//! ```
+//! use eventsource_core::{MemoryStore, memory::MemoryOptions};
+//! use eventsource_testing::conformance::{Capabilities, Fixture, Setup, UniqueIds};
+//!
+//! struct Memory;
+//!
+//! impl Fixture for Memory {
+//!     type Store = MemoryStore;
+//!
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities::new(UniqueIds::PerLog)
+//!     }
+//!
+//!     async fn open(&self, setup: &Setup) -> MemoryStore {
+//!         let options = MemoryOptions::default().with_clock(setup.clock.clone()).with_limits(setup.limits);
+//!         MemoryStore::with_options(options)
+//!     }
+//! }
+//!
+//! # fn main() {
+//! eventsource_testing::store_conformance!(Memory);
+//! eventsource_testing::feed_conformance!(Memory);
+//! # }
+//! ```
+//!
+//! | macro | needs of the store |
+//! |---|---|
+//! | [`store_conformance!`](crate::store_conformance) | `EventStore` |
+//! | [`feed_conformance!`](crate::feed_conformance) | `EventStore`, `EventFeed` |
+//! | [`lookup_conformance!`](crate::lookup_conformance) | `EventStore`, `EventLookup` |
+//! | [`listing_conformance!`](crate::listing_conformance) | `EventStore`, `StreamListing` |
+//! | [`deletion_conformance!`](crate::deletion_conformance) | `EventStore`, `EventFeed`, `StreamDeletion` |
+//! | [`lookup_deletion_conformance!`](crate::lookup_deletion_conformance) | `EventStore`, `EventLookup`, `StreamDeletion` |
+//! | [`listing_deletion_conformance!`](crate::listing_deletion_conformance) | `EventStore`, `StreamListing`, `StreamDeletion` |
+//! | [`erasure_conformance!`](crate::erasure_conformance) | `EventStore`, `EventFeed`, `StreamDeletion`, `StreamErasure` |
+//! | [`lookup_erasure_conformance!`](crate::lookup_erasure_conformance) | `EventStore`, `EventLookup`, `StreamErasure` |
+//! | [`listing_erasure_conformance!`](crate::listing_erasure_conformance) | `EventStore`, `StreamListing`, `StreamErasure` |
+//! | [`import_conformance!`](crate::import_conformance) | `EventStore`, `EventFeed`, `EventImport` |
+//! | [`adoption_conformance!`](crate::adoption_conformance) | `EventStore`, `EventFeed`, `LogAdoption` |
+//! | [`snapshot_conformance!`](crate::snapshot_conformance) | `SnapshotStore` |
+//! | [`snapshot_erasure_conformance!`](crate::snapshot_erasure_conformance) | `EventStore`, `SnapshotStore`, `StreamErasure` |
+//! | [`reopen_conformance!`](crate::reopen_conformance) | `EventStore`, and a fixture that is [`Reopen`] |
+//!
+//! Two fixtures of one store go into two modules. [`names`] lists all cases, so that a test can ask its own binary
+//! whether it has all of them. Every case runs on a runtime of its own with several threads.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a case is a test: a failed assumption stops it where it stands"
+)]
+
+/// Lists the cases of a file, for those who run one by its name, and for the macro that makes a test of each.
+///
+/// A case that is not listed is dead code, which the compiler reports. The `$` is handed in, because a macro cannot
+/// write one into the macro that it makes.
+macro_rules! cases {
+    ($dollar:tt $suite:ident, $tests:ident, $($port:ident)|+: $($case:ident,)+) => {
+        cases! { $dollar $suite, $tests, Fixture new $($port)|+: $($case,)+ }
+    };
+    ($dollar:tt $suite:ident, $tests:ident, $fixture:ident $lab:ident $($port:ident)|+: $($case:ident,)+) => {
+        /// What these cases need of a store.
+        pub trait Port: $($port +)+ {}
+
+        impl<T: $($port +)+> Port for T {}
+
+        type Lab = $crate::conformance::lab::Lab<dyn Port>;
+
+        const CASES: &[$crate::conformance::lab::Case<dyn Port>] = &[
+            $($crate::conformance::lab::Case {
+                name: stringify!($case),
+                check: |lab| Box::pin($case(lab)),
+            },)+
+        ];
+
+        /// The names of these cases, with that of their suite.
+        pub(super) const NAMES: &[&str] = &[$(concat!(stringify!($suite), "::", stringify!($case)),)+];
+
+        /// Runs the case of this name.
+        ///
+        /// # Panics
+        /// When the case fails, or there is none of this name.
+        pub fn run<F: $crate::conformance::$fixture<Store: Port>>(fixture: F, case: &str) {
+            let fixture = std::sync::Arc::new(fixture);
+            Lab::$lab(&fixture, |store| std::sync::Arc::new(store)).run(CASES, case);
+        }
+
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $tests {
+            ($dollar fixture:expr) => {
+                mod $suite {
+                    #[allow(unused_imports, clippy::wildcard_imports, reason = "the fixture may need any of it")]
+                    use super::*;
+
+                    $(#[test]
+                    fn $case() {
+                        $crate::conformance::$suite::run($dollar fixture, stringify!($case));
+                    })+
+                }
+            };
+        }
+    };
+}
+
+pub mod adoption;
+pub mod append;
+pub mod cancellation;
+pub mod close;
+pub mod concurrency;
+pub mod contents;
+pub mod deletion;
+pub mod erasure;
+pub mod feed;
+pub mod feed_filter;
+pub mod feed_places;
+pub mod feed_tail;
+mod fixture;
+pub mod idempotence;
+pub mod import;
+mod lab;
+pub mod limits;
+pub mod listing;
+pub mod listing_deletion;
+pub mod listing_erasure;
+pub mod lookup;
+pub mod lookup_deletion;
+pub mod lookup_erasure;
+mod macros;
+pub mod paging;
+pub mod reading;
+pub mod reopen;
+pub mod several_streams;
+pub mod snapshots;
+pub mod snapshots_erasure;
+mod support;
+pub mod times;
+
+pub use self::fixture::{Capabilities, Fixture, Reopen, Setup, UniqueIds};
+
+/// The names of all cases, as `suite::case`: what the tests are called in the module that calls the macros.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    [
+        adoption::NAMES,
+        append::NAMES,
+        cancellation::NAMES,
+        close::NAMES,
+        concurrency::NAMES,
+        contents::NAMES,
+        deletion::NAMES,
+        erasure::NAMES,
+        feed::NAMES,
+        feed_filter::NAMES,
+        feed_places::NAMES,
+        feed_tail::NAMES,
+        idempotence::NAMES,
+        import::NAMES,
+        limits::NAMES,
+        listing::NAMES,
+        listing_deletion::NAMES,
+        listing_erasure::NAMES,
+        lookup::NAMES,
+        lookup_deletion::NAMES,
+        lookup_erasure::NAMES,
+        paging::NAMES,
+        reading::NAMES,
+        reopen::NAMES,
+        several_streams::NAMES,
+        snapshots::NAMES,
+        snapshots_erasure::NAMES,
+        times::NAMES,
+    ]
+    .concat()
+}
