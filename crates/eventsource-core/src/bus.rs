@@ -73,6 +73,36 @@ impl Default for GroupOptions {
     }
 }
 
+impl GroupOptions {
+    /// Only these events.
+    #[must_use]
+    pub fn with_filter(mut self, filter: EventFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// With so many streams at the same time.
+    #[must_use]
+    pub fn with_concurrency(mut self, streams: usize) -> Self {
+        self.concurrency = streams;
+        self
+    }
+
+    /// With so much time for one attempt.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// With so many attempts for each event.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+}
+
 /// How a group has fared in this process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]

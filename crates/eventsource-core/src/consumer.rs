@@ -24,6 +24,14 @@ text_newtype!(
     |text| check_name("instance", text)
 );
 
+impl InstanceId {
+    /// An id that no other process has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(uuid::Uuid::now_v7().to_string().into())
+    }
+}
+
 /// One version of a consumer. A rebuild runs a new version beside the old one.
 ///
 /// The text form is `name@version`.

@@ -87,7 +87,23 @@ impl Default for ParkingLimits {
     }
 }
 
-/// Which letters to list.
+impl ParkingLimits {
+    /// At most so many streams.
+    #[must_use]
+    pub fn with_streams(mut self, streams: u64) -> Self {
+        self.streams = streams;
+        self
+    }
+
+    /// At most so many letters of each stream.
+    #[must_use]
+    pub fn with_letters_per_stream(mut self, letters: u64) -> Self {
+        self.letters_per_stream = letters;
+        self
+    }
+}
+
+/// Which letters to list; all of them by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LettersOptions {
@@ -101,6 +117,43 @@ pub struct LettersOptions {
     pub first_only: bool,
     /// Go on after this position, exclusively: a letter that was the last of a page may be gone by then.
     pub after: Option<Position>,
+}
+
+impl LettersOptions {
+    /// The one of this event only.
+    #[must_use]
+    pub fn with_event(mut self, event: EventId) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// Of this stream only.
+    #[must_use]
+    pub fn with_stream(mut self, stream: StreamId) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
+    /// With this fingerprint of their cause only.
+    #[must_use]
+    pub fn with_cause(mut self, fingerprint: u64) -> Self {
+        self.cause = Some(fingerprint);
+        self
+    }
+
+    /// Only the first of each stream.
+    #[must_use]
+    pub fn first_only(mut self) -> Self {
+        self.first_only = true;
+        self
+    }
+
+    /// After this position, exclusively.
+    #[must_use]
+    pub fn with_after(mut self, position: Position) -> Self {
+        self.after = Some(position);
+        self
+    }
 }
 
 /// How much is parked.

@@ -114,6 +114,8 @@ pub enum ErrorKind {
     ParkingFull(ParkingLimits),
     /// Code of the application panicked where it must not.
     Panicked,
+    /// A handler of the application failed; its error is the source.
+    Handler,
 }
 
 /// A stream that was not where an append expected it.

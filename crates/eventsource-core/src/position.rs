@@ -30,6 +30,12 @@ impl Position {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// How many events can lie behind this one up to `later`: at least as many as do, because there may be holes.
+    #[must_use]
+    pub const fn distance_to(self, later: Self) -> u64 {
+        later.0.saturating_sub(self.0)
+    }
 }
 
 impl fmt::Display for Position {

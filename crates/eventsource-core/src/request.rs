@@ -186,6 +186,29 @@ pub struct RequestsOptions {
     pub after: Option<RequestId>,
 }
 
+impl RequestsOptions {
+    /// Of one consumer only.
+    #[must_use]
+    pub fn with_consumer(mut self, consumer: ConsumerName) -> Self {
+        self.consumer = Some(consumer);
+        self
+    }
+
+    /// Only those that are not final.
+    #[must_use]
+    pub fn open_only(mut self) -> Self {
+        self.open_only = true;
+        self
+    }
+
+    /// After this one, exclusively.
+    #[must_use]
+    pub fn with_after(mut self, request: RequestId) -> Self {
+        self.after = Some(request);
+        self
+    }
+}
+
 /// Keeps requests. Rows stay when they are final: they are the audit trail.
 #[async_trait]
 pub trait RequestStore: Close {

@@ -74,6 +74,7 @@
 //! |---|---|---|
 //! | `macros` | `#[derive(Event)]`, `#[derive(EventSet)]` | yes |
 //! | `sqlite` | the `sqlite` module: a store in a file | no |
+//! | `subscriptions` | the `subscriptions` module: read models, projections and reactors that miss nothing | no |
 //! | `zstd` | `codec::Zstd`: compression of payloads | no |
 //! | `testing` | the `testing` module: given/when/then, builders, conformance suites | no |
 //! | `full` | everything above | no |
@@ -82,7 +83,7 @@
 //!
 //! # Not there yet
 //!
-//! Subscriptions, PostgreSQL, brokers and OpenTelemetry: their ports are designed, their crates will follow.
+//! PostgreSQL, brokers and OpenTelemetry: their ports are designed, their crates will follow.
 
 #[doc(inline)]
 pub use eventsource_core::*;
@@ -94,6 +95,13 @@ pub use eventsource_macros::{Event, EventSet};
 pub mod sqlite {
     #[doc(inline)]
     pub use eventsource_sqlite::*;
+}
+
+/// Subscriptions: read models, projections and reactors.
+#[cfg(feature = "subscriptions")]
+pub mod subscriptions {
+    #[doc(inline)]
+    pub use eventsource_subscriptions::*;
 }
 
 /// The test kit.
