@@ -17,6 +17,8 @@ pub(crate) struct Environment {
     pub(crate) target: Arc<dyn Target>,
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
     pub(crate) letters: Arc<dyn DeadLetterStore>,
+    /// Where its checkpoint lies, in words.
+    pub(crate) label: &'static str,
     /// Whether the target writes the checkpoint, in the transaction of its effects; else the lanes do.
     pub(crate) target_steps: bool,
     pub(crate) clock: Arc<dyn Clock>,

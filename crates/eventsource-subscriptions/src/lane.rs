@@ -252,6 +252,7 @@ impl Lane {
         let attempts =
             self.failing.as_ref().filter(|f| f.event.id == failed.id).map_or(0, |f| f.attempts) + 1;
         let cause = cause(&error);
+        self.environment.progress.set_failing(Some(failed.id));
         self.failing =
             Some(Failing { event: failed.clone(), attempts, error: Some(error), cause, settled: None });
     }
@@ -320,7 +321,14 @@ impl Lane {
         let parked = batch.letters.len();
         if parked > 0 {
             Progress::count(&self.environment.progress.parked, parked as u64);
+            let before = self.parked.len();
             self.parked.extend(batch.letters.iter().map(|letter| letter.event.stream.clone()));
+            let (streams, now) = (self.parked.len() - before, self.environment.clock.now());
+            self.environment.progress.set_parked_now(|parked_now| {
+                parked_now.letters += parked as u64;
+                parked_now.streams += streams as u64;
+                parked_now.oldest_at.get_or_insert(now);
+            });
         }
         if let Some(Failing { settled: Some(Settled::Skip), .. }) = self.failing {
             Progress::count(&self.environment.progress.skipped, 1);
@@ -331,6 +339,7 @@ impl Lane {
             .is_some_and(|f| f.settled.is_some() || batch.events.iter().any(|e| e.id == f.event.id))
         {
             self.failing = None;
+            self.environment.progress.set_failing(None);
         }
     }
 

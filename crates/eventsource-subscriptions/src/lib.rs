@@ -95,14 +95,21 @@
 //! | `eventsource.subscription.lag.events`, `eventsource.subscription.lag.seconds` | gauges | [`SubscriptionStatus`] |
 //! | `eventsource.subscription.letters` | gauge | [`Subscription::letter_statistics`] |
 //!
+//! # Operated from outside
+//!
+//! With each renewal of its leases a process tells what its subscriptions do ([`StatusStore`](eventsource_core::status::StatusStore)),
+//! and hears what operators ask of them ([`RequestStore`](eventsource_core::request::RequestStore)): to pause, resume, rewind or
+//! reset, and to retry, edit or discard letters. A tool in another process needs nothing but the database. A pause stays in force
+//! until it is resumed, also when its owner dies; a request without an owner waits for the next one, or expires.
+//!
 //! # Not there yet
 //!
-//! Rebuilds beside the active version, requests of operators in other processes, and sharing the lanes of one subscription between
-//! processes: their ports are there, and the subscriptions will use them.
+//! Rebuilds beside the active version (such requests are refused), and sharing the lanes of one subscription between processes.
 
 mod environment;
 mod failure;
 mod handler;
+mod heart;
 mod lane;
 mod lease;
 mod letters;
@@ -112,6 +119,7 @@ mod options;
 mod plain;
 mod progress;
 mod read_model;
+mod requests;
 mod runner;
 mod segments;
 mod session;
@@ -121,7 +129,7 @@ mod subscription;
 pub use self::{
     failure::{AfterRetries, FailurePolicy, HandlerPanicked, HandlerTimedOut, Verdict},
     letters::LetterReport,
-    manager::{StartReport, StopOutcome, StopReport, SubscriptionHost, Subscriptions},
+    manager::{OperationsStore, StartReport, StopOutcome, StopReport, SubscriptionHost, Subscriptions},
     notice::{Consequence, Notice},
     options::{Checkpointing, Start, SubscriptionOptions},
     read_model::Live,

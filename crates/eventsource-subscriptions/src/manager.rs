@@ -13,27 +13,36 @@ use eventsource_core::{
     dead_letter::DeadLetterStore,
     lease::LeaseStore,
     projection::{Projection, Reactor, ReadModel, Target},
-    status::ConsumerState,
+    request::RequestStore,
+    status::{ConsumerKind, ConsumerState, Declaration, StatusStore},
     store::EventFeed,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
+use twox_hash::XxHash64;
 
 use crate::{
     environment::Environment,
     handler::{Handler, Projecting, Reacting},
+    heart::Heart,
     lease::{Leases, Pace},
     options::{Start, SubscriptionOptions},
     plain::Plain,
     progress::Progress,
     read_model::{Folding, Live},
+    requests::Requests,
     runner::Runner,
     subscription::Subscription,
 };
 
-/// A store that subscriptions can live on: it has a feed, and keeps checkpoints, letters and leases.
-pub trait SubscriptionHost: EventFeed + CheckpointStore + DeadLetterStore + LeaseStore {}
+/// Keeps what processes tell each other about the subscriptions that they share.
+pub trait OperationsStore: LeaseStore + StatusStore + RequestStore {}
 
-impl<T: EventFeed + CheckpointStore + DeadLetterStore + LeaseStore> SubscriptionHost for T {}
+impl<T: LeaseStore + StatusStore + RequestStore> OperationsStore for T {}
+
+/// A store that subscriptions can live on: it has a feed, and keeps checkpoints, letters, leases, statuses and requests.
+pub trait SubscriptionHost: EventFeed + CheckpointStore + DeadLetterStore + OperationsStore {}
+
+impl<T: EventFeed + CheckpointStore + DeadLetterStore + OperationsStore> SubscriptionHost for T {}
 
 /// The subscriptions of a process. They run when they are [started](Self::start), until they are [stopped](Self::stop); dropping
 /// this stops them at once, as a crash would.
@@ -41,18 +50,36 @@ pub struct Subscriptions {
     feed: Arc<dyn EventFeed>,
     checkpoints: Arc<dyn CheckpointStore>,
     letters: Arc<dyn DeadLetterStore>,
+    instance: InstanceId,
     leases: Arc<Leases>,
+    statuses: Arc<dyn StatusStore>,
+    requests: Arc<Requests>,
     clock: Arc<dyn Clock>,
-    entries: Mutex<BTreeMap<ConsumerName, Entry>>,
+    entries: Entries,
     heart: Mutex<Option<JoinHandle<()>>>,
     pace: Pace,
 }
 
-struct Entry {
+/// The subscriptions by name. A handle.
+#[derive(Clone, Default)]
+pub(crate) struct Entries(Arc<Mutex<BTreeMap<ConsumerName, Entry>>>);
+
+impl Entries {
+    pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
+        self.lock().values().map(|entry| entry.subscription.clone()).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConsumerName, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Entry {
     subscription: Subscription,
     /// Until it is started.
     runner: Option<Runner>,
     task: Option<JoinHandle<()>>,
+    kind: ConsumerKind,
 }
 
 /// Where a subscription keeps what it must remember.
@@ -76,6 +103,24 @@ enum Sharing {
     AtLeastOnce,
     /// One at a time; the target writes the checkpoint with the effects.
     Transactional,
+}
+
+impl Sharing {
+    fn kind(self) -> ConsumerKind {
+        match self {
+            Self::Alone => ConsumerKind::ReadModel,
+            Self::AtLeastOnce => ConsumerKind::Projection,
+            Self::Transactional => ConsumerKind::TransactionalProjection,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Alone => "in memory",
+            Self::AtLeastOnce => "beside the events",
+            Self::Transactional => "with the read model",
+        }
+    }
 }
 
 /// What became of starting each subscription.
@@ -120,20 +165,23 @@ impl Subscriptions {
 
     /// Subscriptions to a feed, with their state elsewhere.
     #[must_use]
-    pub fn with_parts(
+    pub fn with_parts<O: OperationsStore + Clone>(
         feed: impl EventFeed,
         checkpoints: impl CheckpointStore,
         letters: impl DeadLetterStore,
-        leases: impl LeaseStore,
+        operations: O,
     ) -> Self {
-        let pace = Pace::default();
+        let (pace, instance) = (Pace::default(), InstanceId::random());
         Self {
             feed: Arc::new(feed),
             checkpoints: Arc::new(checkpoints),
             letters: Arc::new(letters),
-            leases: Arc::new(Leases::new(Arc::new(leases), new_instance(), pace)),
+            leases: Arc::new(Leases::new(Arc::new(operations.clone()), instance.clone(), pace)),
+            statuses: Arc::new(operations.clone()),
+            requests: Arc::new(Requests::new(Arc::new(operations))),
+            instance,
             clock: Arc::new(SystemClock),
-            entries: Mutex::default(),
+            entries: Entries::default(),
             heart: Mutex::default(),
             pace,
         }
@@ -170,7 +218,8 @@ impl Subscriptions {
         let target =
             Folding { model: live.clone(), filter: M::Event::filter()?, initial: model, state: own.clone() };
         let state = State::in_one(own);
-        let subscription = self.add(name, Arc::new(target), state, Sharing::Alone, options.with_lanes(1))?;
+        let (sharing, options) = (Sharing::Alone, options.with_lanes(1));
+        let subscription = self.add(name, Arc::new(target), state, sharing, sharing.kind(), options)?;
         Ok((live, subscription))
     }
 
@@ -184,7 +233,7 @@ impl Subscriptions {
         projection: P,
         options: SubscriptionOptions,
     ) -> Result<Subscription> {
-        self.handler(name, Projecting(projection), options)
+        self.handler(name, Projecting(projection), Sharing::AtLeastOnce.kind(), options)
     }
 
     /// A reactor: each event at least once, beginning at the end of the log. Processes share it.
@@ -198,7 +247,7 @@ impl Subscriptions {
         options: SubscriptionOptions,
     ) -> Result<Subscription> {
         let start = if options.start == Start::Beginning { Start::End } else { options.start };
-        self.handler(name, Reacting(reactor), options.with_start(start))
+        self.handler(name, Reacting(reactor), ConsumerKind::Reactor, options.with_start(start))
     }
 
     /// A target that keeps checkpoint and letters itself, in the transaction of its effects: each event exactly once.
@@ -213,13 +262,15 @@ impl Subscriptions {
         state: S,
         options: SubscriptionOptions,
     ) -> Result<Subscription> {
-        self.add(name, Arc::new(target), State::in_one(state), Sharing::Transactional, options)
+        let sharing = Sharing::Transactional;
+        self.add(name, Arc::new(target), State::in_one(state), sharing, sharing.kind(), options)
     }
 
     fn handler<H: Handler>(
         &self,
         name: &str,
         handler: H,
+        kind: ConsumerKind,
         options: SubscriptionOptions,
     ) -> Result<Subscription> {
         let target = Plain {
@@ -230,7 +281,7 @@ impl Subscriptions {
             timeout: options.handler_timeout,
         };
         let state = State { checkpoints: self.checkpoints.clone(), letters: self.letters.clone() };
-        self.add(name, Arc::new(target), state, Sharing::AtLeastOnce, options)
+        self.add(name, Arc::new(target), state, Sharing::AtLeastOnce, kind, options)
     }
 
     fn add(
@@ -239,11 +290,12 @@ impl Subscriptions {
         target: Arc<dyn Target>,
         State { checkpoints, letters }: State,
         sharing: Sharing,
+        kind: ConsumerKind,
         options: SubscriptionOptions,
     ) -> Result<Subscription> {
         options.check()?;
         let consumer = ConsumerId::new(name, options.version)?;
-        let mut entries = self.entries();
+        let mut entries = self.entries.lock();
         if entries.contains_key(&consumer.name) {
             let message = format!("there is a subscription named {name} in this process already");
             return Err(Error::invalid_input("name", message));
@@ -256,6 +308,7 @@ impl Subscriptions {
             target,
             checkpoints,
             letters,
+            label: sharing.label(),
             target_steps: sharing == Sharing::Transactional,
             clock: self.clock.clone(),
             lease,
@@ -264,7 +317,7 @@ impl Subscriptions {
         let (commands, inbox) = mpsc::channel(16);
         let subscription = Subscription { environment: environment.clone(), commands };
         let runner = Runner { environment: environment.clone(), commands: inbox };
-        let entry = Entry { subscription: subscription.clone(), runner: Some(runner), task: None };
+        let entry = Entry { subscription: subscription.clone(), runner: Some(runner), task: None, kind };
         entries.insert(environment.consumer.name.clone(), entry);
         Ok(subscription)
     }
@@ -272,13 +325,19 @@ impl Subscriptions {
     /// The subscription of this name in this process.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Subscription> {
-        self.entries().get(name).map(|entry| entry.subscription.clone())
+        self.entries.lock().get(name).map(|entry| entry.subscription.clone())
     }
 
     /// All subscriptions of this process, by name.
     #[must_use]
     pub fn all(&self) -> Vec<Subscription> {
-        self.entries().values().map(|entry| entry.subscription.clone()).collect()
+        self.entries.lock().values().map(|entry| entry.subscription.clone()).collect()
+    }
+
+    /// The id of this process among those that share subscriptions.
+    #[must_use]
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
     }
 
     /// Starts every subscription that was not started yet, and waits until each handles events, waits for another process
@@ -288,7 +347,7 @@ impl Subscriptions {
     /// They run all the same.
     pub async fn start(&self) -> StartReport {
         let started: Vec<Subscription> = {
-            let mut entries = self.entries();
+            let mut entries = self.entries.lock();
             let mut started = Vec::new();
             for entry in entries.values_mut() {
                 let Some(runner) = entry.runner.take() else { continue };
@@ -301,6 +360,10 @@ impl Subscriptions {
             }
             started
         };
+        if let Err(error) = self.declare().await {
+            // Only what tools show depends on it.
+            tracing::warn!(%error, "the subscriptions of this process could not be declared");
+        }
         let mut report = StartReport::default();
         for subscription in started {
             let mut changes = subscription.environment.progress.changes();
@@ -314,6 +377,20 @@ impl Subscriptions {
         report
     }
 
+    /// Says what this process runs, so that tools see it, and what is declared and runs nowhere.
+    async fn declare(&self) -> Result<()> {
+        let declarations: Vec<Declaration> = {
+            let entries = self.entries.lock();
+            let shared = entries.values().filter(|entry| entry.subscription.environment.lease.is_some());
+            shared.map(|entry| declaration(&entry.subscription, entry.kind)).collect()
+        };
+        if declarations.is_empty() {
+            Ok(())
+        } else {
+            self.statuses.declare(&self.instance, &declarations).await
+        }
+    }
+
     /// Stops every subscription: each ends what it has begun and writes its checkpoint, or is cut off when the time is up. Leases are
     /// given back, so that another process takes over at once.
     ///
@@ -321,7 +398,7 @@ impl Subscriptions {
     /// They stop all the same, without the time-out.
     pub async fn stop(&self, timeout: Duration) -> StopReport {
         let stopping: Vec<(Subscription, Option<JoinHandle<()>>)> =
-            self.entries().values_mut().map(|e| (e.subscription.clone(), e.task.take())).collect();
+            self.entries.lock().values_mut().map(|e| (e.subscription.clone(), e.task.take())).collect();
         let deadline = tokio::time::Instant::now() + timeout;
         let stops = stopping.into_iter().map(|(subscription, task)| async move {
             let name = subscription.consumer().name.clone();
@@ -354,27 +431,19 @@ impl Subscriptions {
         StopReport { outcomes }
     }
 
-    /// Renews leases, on a task of its own.
+    /// Lets the heart beat, on a task of its own.
     fn beat_from_now_on(&self) {
-        let mut heart = self.heart();
-        if heart.is_some() {
-            return;
-        }
-        let (leases, beat) = (self.leases.clone(), self.pace.beat);
-        *heart = Some(tokio::spawn(async move {
-            let mut interval = tokio::time::interval(beat);
-            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                interval.tick().await;
-                if let Err(error) = leases.beat(Vec::new()).await {
-                    tracing::warn!(%error, "leases could not be renewed");
-                }
-            }
-        }));
-    }
-
-    fn entries(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConsumerName, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heart().get_or_insert_with(|| {
+            let heart = Heart {
+                instance: self.instance.clone(),
+                leases: self.leases.clone(),
+                requests: self.requests.clone(),
+                entries: self.entries.clone(),
+                beat: self.pace.beat,
+                told: BTreeMap::new(),
+            };
+            tokio::spawn(heart.run())
+        });
     }
 
     fn heart(&self) -> std::sync::MutexGuard<'_, Option<JoinHandle<()>>> {
@@ -382,13 +451,24 @@ impl Subscriptions {
     }
 }
 
-fn new_instance() -> InstanceId {
-    InstanceId::random()
+/// What is declared about a subscription.
+fn declaration(subscription: &Subscription, kind: ConsumerKind) -> Declaration {
+    let environment = &subscription.environment;
+    let filter = format!("{:?}", environment.target.filter());
+    let policy = format!("{:?}", environment.options);
+    let text = format!("{} {} {filter} {policy}", environment.consumer, kind.as_str());
+    Declaration {
+        consumer: environment.consumer.clone(),
+        kind,
+        fingerprint: XxHash64::oneshot(0, text.as_bytes()),
+        filter,
+        policy,
+    }
 }
 
 impl Drop for Subscriptions {
     fn drop(&mut self) {
-        for entry in self.entries().values() {
+        for entry in self.entries.lock().values() {
             if let Some(task) = &entry.task {
                 task.abort();
             }
@@ -401,6 +481,6 @@ impl Drop for Subscriptions {
 
 impl fmt::Debug for Subscriptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.entries().values().map(|entry| &entry.subscription)).finish()
+        f.debug_list().entries(self.entries.lock().values().map(|entry| &entry.subscription)).finish()
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use eventsource_core::{Error, ErrorKind, Position, Result, status::ConsumerState};
+use eventsource_core::{Error, ErrorKind, EventId, Position, Result, Timestamp, status::ConsumerState};
 use tokio::{sync::watch, time::Instant};
 
 /// How far a subscription has come.
@@ -17,6 +17,7 @@ pub(crate) struct Progress {
     /// The lanes of the session, in the order of their slices.
     lanes: Mutex<Lanes>,
     now: watch::Sender<Now>,
+    parked_now: Mutex<ParkedNow>,
     pub(crate) handled: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) retried: AtomicU64,
@@ -47,6 +48,16 @@ pub(crate) struct Now {
     pub(crate) error: Option<Error>,
     /// Everything up to here is done.
     pub(crate) position: Position,
+    /// The event that it cannot handle now.
+    pub(crate) failing: Option<EventId>,
+}
+
+/// What is parked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ParkedNow {
+    pub(crate) letters: u64,
+    pub(crate) streams: u64,
+    pub(crate) oldest_at: Option<Timestamp>,
 }
 
 impl Now {
@@ -66,10 +77,17 @@ impl Now {
 
 impl Progress {
     pub(crate) fn new() -> Self {
-        let now = Now { state: ConsumerState::Stopped, reason: None, error: None, position: Position::START };
+        let now = Now {
+            state: ConsumerState::Stopped,
+            reason: None,
+            error: None,
+            position: Position::START,
+            failing: None,
+        };
         Self {
             lanes: Mutex::new(Lanes::default()),
             now: watch::Sender::new(now),
+            parked_now: Mutex::default(),
             handled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             retried: AtomicU64::new(0),
@@ -136,6 +154,30 @@ impl Progress {
         if let Some(lane) = self.lanes().lanes.get_mut(lane) {
             lane.busy_since = busy.then(Instant::now);
         }
+    }
+
+    /// An event that cannot be handled now, or that there is none.
+    pub(crate) fn set_failing(&self, failing: Option<EventId>) {
+        self.now.send_if_modified(|now| {
+            now.failing = failing;
+            false
+        });
+    }
+
+    /// What is parked, as far as this process knows.
+    pub(crate) fn parked_now(&self) -> ParkedNow {
+        *self.parked_now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known to be parked.
+    pub(crate) fn set_parked_now(&self, change: impl FnOnce(&mut ParkedNow)) {
+        change(&mut self.parked_now.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// How many events it is behind at most, if it has read the log to its end.
+    pub(crate) fn lag_events(&self) -> Option<u64> {
+        let head = self.lanes().head?;
+        Some(self.now.borrow().position.distance_to(head))
     }
 
     /// How long the busiest lane has worked on one batch.

@@ -13,6 +13,7 @@ use crate::{
     environment::Environment,
     lane::{Chunk, End, Lane},
     notice::Notice,
+    progress::ParkedNow,
     stop::{Stop, stop},
 };
 
@@ -33,6 +34,11 @@ pub(crate) async fn run(
     };
     let log = environment.feed.log().id;
     let parked = environment.letters.parked_streams(&environment.consumer, log).await.map_err(End::Failed)?;
+    let letters = environment.letters.letter_statistics(&environment.consumer).await.map_err(End::Failed)?;
+    environment.progress.set_parked_now(|parked| {
+        *parked =
+            ParkedNow { letters: letters.letters, streams: letters.streams, oldest_at: letters.oldest_at };
+    });
     environment.progress.begin(segments.iter().map(|s| s.place.position));
 
     let (stopper, lanes_stop) = stop();

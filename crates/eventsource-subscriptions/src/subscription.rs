@@ -7,7 +7,7 @@ use std::{
 };
 
 use eventsource_core::{
-    Bytes, ConsumerId, Error, ErrorKind, EventId, Position, Result, Token,
+    Bytes, ConsumerId, Epoch, Error, ErrorKind, EventId, Position, Result, Token,
     dead_letter::{DeadLetter, LetterStatistics, LettersOptions},
     request::Letters,
     status::ConsumerState,
@@ -314,6 +314,11 @@ impl Subscription {
             after = page.next;
         }
         Ok(Duration::ZERO)
+    }
+
+    /// The epoch under which this process runs it, if it does.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.environment.lease.as_ref()?.epoch()
     }
 
     pub(crate) async fn stop(&self) -> Result<()> {
