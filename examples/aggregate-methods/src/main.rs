@@ -38,12 +38,12 @@ struct Account {
 impl Aggregate for Account {
     type Event = AccountEvent;
 
-    // What happened has happened: taking it in never fails.
+    // What happened has happened: taking it in neither fails nor panics.
     fn apply(&mut self, event: &AccountEvent) {
         match event {
             AccountEvent::Opened { .. } => self.open = true,
-            AccountEvent::Deposited { cents } => self.cents += cents,
-            AccountEvent::Withdrawn { cents } => self.cents -= cents,
+            AccountEvent::Deposited { cents } => self.cents = self.cents.saturating_add(*cents),
+            AccountEvent::Withdrawn { cents } => self.cents = self.cents.saturating_sub(*cents),
             AccountEvent::Closed => self.open = false,
         }
     }

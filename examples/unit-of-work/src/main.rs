@@ -35,8 +35,8 @@ impl Aggregate for Stock {
 
     fn apply(&mut self, event: &StockEvent) {
         match event {
-            StockEvent::Received { count } => self.free += count,
-            StockEvent::Reserved { count, .. } => self.free -= count,
+            StockEvent::Received { count } => self.free = self.free.saturating_add(*count),
+            StockEvent::Reserved { count, .. } => self.free = self.free.saturating_sub(*count),
         }
     }
 }
