@@ -71,7 +71,7 @@ struct Unbroken {
 impl Unbroken {
     fn new(versions: RangeInclusive<i64>, options: &ReadOptions) -> Self {
         // An empty range: nothing is awaited, and nothing is looked at.
-        let awaited = if options.as_of.is_some() { 1..=0 } else { versions };
+        let awaited = if options.as_of.is_some() { RangeInclusive::new(1, 0) } else { versions };
         Self { awaited, direction: options.direction }
     }
 

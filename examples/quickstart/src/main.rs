@@ -1,9 +1,10 @@
-//! Three orders are placed, the first is shipped, a sales report is folded from the feed, an order is reloaded.
+//! A first program: three orders are placed and the first is shipped, a sales report is folded from the feed, and an
+//! order is loaded again.
 //!
 //! `cargo run -p quickstart`
 #![allow(clippy::print_stdout, reason = "printing is what an example does")]
 
-use std::error::Error;
+use std::{error::Error, fmt};
 
 use eventsource::{Aggregate, Event, Position, Repository, sqlite::SqliteStore, store::EventFeedExt};
 use futures_util::TryStreamExt;
@@ -21,19 +22,29 @@ enum OrderEvent {
     OrderShipped { tracking_number: String },
 }
 
-// 2. The aggregate: a state folded from events, and the rules.
+// 2. The aggregate: a state folded from events, and the rules that lead to new ones.
 #[derive(Debug, Default)]
 struct Order {
-    total: Decimal,
     status: Status,
+    total: Decimal,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
+#[derive(Debug, Default)]
 enum Status {
     #[default]
     Draft,
     Placed,
     Shipped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Draft => "draft",
+            Self::Placed => "placed",
+            Self::Shipped => "shipped",
+        })
+    }
 }
 
 impl Aggregate for Order {
@@ -74,7 +85,7 @@ impl Order {
     }
 }
 
-// 3. A read model: another view of the same events.
+// 3. A read model: another view of the same events, here over all orders.
 #[derive(Debug, Default)]
 struct SalesReport {
     revenue: Decimal,
@@ -96,18 +107,19 @@ impl SalesReport {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // `MemoryStore::new()` or `SqliteStore::open("orders.db").await?` would do as well.
+    // 4. A store, and a repository of orders over it. `SqliteStore::open("orders.db")` would keep them in a file.
     let store = SqliteStore::in_memory().await?;
     let orders = Repository::<Order>::new(store.clone());
 
     let ids = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
     for (id, total) in ids.iter().zip([100, 200, 300]) {
-        orders.create(id, |order| order.place(Uuid::new_v4(), Decimal::from(total))).await?;
+        orders.create(id, |order| order.place(Uuid::new_v4(), total.into())).await?;
     }
     orders.update(&ids[0], |order| order.ship("TRACK-001")).await?;
 
+    // The feed holds the events of all orders, in the order in which they were recorded.
     let mut report = SalesReport::default();
-    let mut events = store.recorded::<OrderEvent>(Position::START);
+    let mut events = store.recorded(Position::START);
     while let Some(recorded) = events.try_next().await? {
         report.apply(&recorded.event);
     }
@@ -115,12 +127,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Orders placed: {}", report.placed);
     println!("Orders shipped: {}", report.shipped);
 
+    // The events are the truth: the state of an order is folded from them, whenever it is loaded.
     let order = orders.load(&ids[0]).await?;
-    println!("Order status: {}", format!("{:?}", order.status).to_lowercase());
+    println!("Order status: {}", order.status);
     println!("Order version: {}", order.version());
 
-    // The rules hold: an order is shipped once.
-    let refused = orders.update(&ids[0], |order| order.ship("TRACK-002")).await.err();
-    println!("Shipping again: {}", refused.map_or("allowed".to_owned(), |e| e.to_string()));
+    // The rules hold: what they refuse is not recorded.
+    if let Err(refusal) = orders.update(&ids[0], |order| order.ship("TRACK-002")).await {
+        println!("Shipping again: {refusal}");
+    }
     Ok(())
 }
