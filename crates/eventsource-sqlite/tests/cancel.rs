@@ -2,12 +2,7 @@
 
 mod common;
 
-use std::{
-    future::{Future, poll_fn},
-    path::Path,
-    pin::pin,
-    task::Poll,
-};
+use std::path::Path;
 
 use common::{ForeignLock, append, audit, event, events, stream};
 use eventsource_core::{
@@ -15,26 +10,9 @@ use eventsource_core::{
     store::{Append, EventFeed, EventStore, FeedOptions, ReadOptions},
 };
 use eventsource_sqlite::{SqliteOptions, SqliteStore};
+use eventsource_testing::poll_times;
 use futures_util::FutureExt;
 use tempfile::tempdir;
-
-/// Polls a future so many times, each time when it asks for it, and drops it.
-async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|context| {
-        if polled == times {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polled == times => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// How often each number of polls is tried: the writer is at another place each time.
 const ROUNDS: usize = 25;

@@ -30,7 +30,7 @@ impl<A: Aggregate> Repository<A> {
         if let (Some(snapshots), Some((last, _))) = (&self.snapshots, events.last())
             && snapshots.due(folded.version, commit.version)
         {
-            snapshots.keep(stream, &state, commit.version, *last).await;
+            snapshots.keep(stream, &state, commit.version, *last, self.clock.now()).await;
         }
         Ok(Committed { state, commit })
     }

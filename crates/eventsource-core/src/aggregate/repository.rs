@@ -29,7 +29,7 @@ use crate::{
 pub struct Repository<A: Aggregate> {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) ids: Arc<dyn IdGenerator>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) publisher: Option<Arc<dyn EventPublisher>>,
     pub(super) snapshots: Option<Arc<Snapshots<A>>>,
     pub(super) unknown: UnknownEvents,
@@ -109,7 +109,7 @@ impl<A: Aggregate> Repository<A> {
     where
         A: SnapshotState,
     {
-        let snapshots = Snapshots::new(Arc::new(store), policy, writing, self.clock.clone())?;
+        let snapshots = Snapshots::new(Arc::new(store), policy, writing)?;
         self.snapshots = Some(Arc::new(snapshots));
         Ok(self)
     }
@@ -132,6 +132,13 @@ impl<A: Aggregate> Repository<A> {
     #[must_use]
     pub fn with_ids(mut self, ids: impl IdGenerator) -> Self {
         self.ids = Arc::new(ids);
+        self
+    }
+
+    /// Takes the time at which snapshots are taken from here. When events are recorded is told by the store's clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -324,7 +331,7 @@ impl<A: Aggregate> Repository<A> {
         if let (Some(snapshots), Some(last)) = (&self.snapshots, unit.last_event)
             && snapshots.due(version, commit.version)
         {
-            snapshots.keep(unit.stream(), unit.state(), commit.version, last).await;
+            snapshots.keep(unit.stream(), unit.state(), commit.version, last, self.clock.now()).await;
         }
         Ok(commit)
     }
@@ -359,7 +366,7 @@ impl<A: Aggregate> Repository<A> {
         let Some(last) = loaded.last_event else {
             return Err(Error::stream_not_found(loaded.stream().clone()).with_operation("take snapshot"));
         };
-        snapshots.keep_now(loaded.stream(), loaded.state(), loaded.version(), last).await
+        snapshots.keep_now(loaded.stream(), loaded.state(), loaded.version(), last, self.clock.now()).await
     }
 
     /// Waits until all snapshots handed to the background are written.

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::Aggregate;
 use crate::{
-    Clock, EventId, Result, StateType, StreamId, StreamVersion,
+    EventId, Result, StateType, StreamId, StreamVersion, Timestamp,
     codec::{Codec, Json, TransformTag},
     store::{SaveOutcome, Snapshot, SnapshotStore},
 };
@@ -111,7 +111,6 @@ pub(super) struct Snapshots<A> {
     decode: fn(&[u8]) -> Result<A>,
     counters: Arc<Counters>,
     queue: std::sync::OnceLock<mpsc::Sender<Job>>,
-    clock: Arc<dyn Clock>,
 }
 
 enum Job {
@@ -138,7 +137,6 @@ impl<A: SnapshotState> Snapshots<A> {
         store: Arc<dyn SnapshotStore>,
         policy: SnapshotPolicy,
         writing: SnapshotWriting,
-        clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         Ok(Self {
             store,
@@ -150,7 +148,6 @@ impl<A: SnapshotState> Snapshots<A> {
             decode: Json::decode::<A>,
             counters: Arc::default(),
             queue: std::sync::OnceLock::new(),
-            clock,
         })
     }
 }
@@ -208,8 +205,15 @@ impl<A: Aggregate> Snapshots<A> {
     }
 
     /// Keeps a state after a commit, as configured. Never fails: what goes wrong is counted.
-    pub(super) async fn keep(&self, stream: &StreamId, state: &A, version: StreamVersion, last: EventId) {
-        let snapshot = match self.snapshot(stream, state, version, last) {
+    pub(super) async fn keep(
+        &self,
+        stream: &StreamId,
+        state: &A,
+        version: StreamVersion,
+        last: EventId,
+        now: Timestamp,
+    ) {
+        let snapshot = match self.snapshot(stream, state, version, last, now) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 warn!(%stream, %error, "a snapshot cannot be encoded");
@@ -233,8 +237,9 @@ impl<A: Aggregate> Snapshots<A> {
         state: &A,
         version: StreamVersion,
         last: EventId,
+        now: Timestamp,
     ) -> Result<SaveOutcome> {
-        self.store.save(self.snapshot(stream, state, version, last)?).await
+        self.store.save(self.snapshot(stream, state, version, last, now)?).await
     }
 
     /// Waits until everything handed to the background task is written.
@@ -269,6 +274,7 @@ impl<A: Aggregate> Snapshots<A> {
         state: &A,
         version: StreamVersion,
         last: EventId,
+        now: Timestamp,
     ) -> Result<Snapshot> {
         Ok(Snapshot {
             stream: stream.clone(),
@@ -279,7 +285,7 @@ impl<A: Aggregate> Snapshots<A> {
             codec: Json::TAG,
             transform: TransformTag::NONE,
             state: (self.encode)(state)?,
-            taken_at: self.clock.now(),
+            taken_at: now,
         })
     }
 
