@@ -177,9 +177,15 @@ impl Error {
     /// A stream that was not at the expected version.
     #[must_use]
     pub fn conflict(stream: StreamId, expected: ExpectedVersion, actual: StreamVersion) -> Self {
-        let message = format!(
-            "stream {stream} is at version {actual}, expected {expected}; load it again and decide anew"
-        );
+        let message = match expected {
+            ExpectedVersion::NoStream => format!("stream {stream} exists already, at version {actual}"),
+            ExpectedVersion::StreamExists => format!("stream {stream} has no events yet"),
+            ExpectedVersion::Any | ExpectedVersion::Exact(_) => {
+                format!(
+                    "stream {stream} is at version {actual}, expected {expected}; load it again and decide anew"
+                )
+            }
+        };
         Self::new(ErrorKind::Conflict(Conflict { stream, expected, actual }), message)
     }
 

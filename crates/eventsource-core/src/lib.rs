@@ -34,6 +34,7 @@ mod time;
 mod version;
 
 pub use bytes::Bytes;
+pub use uuid::Uuid;
 
 pub use self::{
     aggregate::{Aggregate, Decider, Repository},

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::needless_pass_by_value,
     reason = "a test fails by panicking"
 )]

@@ -4,7 +4,8 @@ use std::ops::Deref;
 
 use thiserror::Error;
 
-use crate::{Error, StreamId, StreamVersion, Token};
+use super::Aggregate;
+use crate::{Conflict, Error, StreamId, StreamVersion, Token};
 
 /// What was committed.
 #[derive(Debug, Clone)]
@@ -46,14 +47,16 @@ impl Publication {
 
 /// What was committed, with the state that it led to. Derefs to the [`Commit`].
 #[derive(Debug, Clone)]
-pub struct Committed<A> {
+pub struct Committed<A: Aggregate> {
     /// The state with the new events taken in.
     pub state: A,
+    /// The events that were decided, in order.
+    pub events: Vec<A::Event>,
     /// Where and how it was committed.
     pub commit: Commit,
 }
 
-impl<A> Deref for Committed<A> {
+impl<A: Aggregate> Deref for Committed<A> {
     type Target = Commit;
 
     fn deref(&self) -> &Commit {
@@ -80,6 +83,12 @@ impl<R> UpdateError<R> {
             Self::Refused(refusal) => Some(refusal),
             Self::Failed(_) => None,
         }
+    }
+
+    /// The conflict with other processes that no retry has ended, if it is one.
+    #[must_use]
+    pub fn as_conflict(&self) -> Option<&Conflict> {
+        self.error().and_then(Error::as_conflict)
     }
 
     /// The library's error, if it is one.

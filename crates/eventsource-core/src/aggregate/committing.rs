@@ -32,7 +32,8 @@ impl<A: Aggregate> Repository<A> {
         {
             snapshots.keep(stream, &state, commit.version, *last, self.clock.now()).await;
         }
-        Ok(Committed { state, commit })
+        let events = events.into_iter().map(|(_, event)| event).collect();
+        Ok(Committed { state, events, commit })
     }
 
     /// Appends events, sending them again with the same ids after transient errors, and hands them to the publisher.
