@@ -12,7 +12,6 @@ mod status;
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 pub use self::{
     inbox::check_inbox_step,
@@ -25,7 +24,7 @@ pub use self::{
     segment::{SegmentDecision, change_segment, check_segment_change},
     status::group_declarations,
 };
-pub use crate::store::{AsOf, Limits, ReadOptions, WakeUps};
+pub use crate::store::{AsOf, Limits, ReadOptions, WakeUps, wake_ups::Waker};
 use crate::{
     Duplicate, Error, ErrorKind, EventId, EventName, Metadata, NewEvent, Position, RecordedEvent, Result,
     StreamId, StreamVersion, Timestamp,
@@ -467,6 +466,6 @@ pub fn erase(event: &RecordedEvent) -> RecordedEvent {
 
 /// The two ends of the hints that a log has grown: a store sends the new head, readers wait.
 #[must_use]
-pub fn wake_ups() -> (watch::Sender<Position>, WakeUps) {
-    crate::store::wake_ups()
+pub fn wake_ups() -> (Waker, WakeUps) {
+    crate::store::wake_ups::wake_ups()
 }

@@ -6,23 +6,22 @@ use std::{
     time::Duration,
 };
 
-use eventsource_core::{Clock, Error, ErrorKind, Log, Position};
+use eventsource_core::{Clock, Error, ErrorKind, Position, backend::Waker};
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::watch;
 
 use crate::{
     SqliteOptions,
     error::{Failure, Outcome},
     options::{Location, Synchronous},
     row::Interned,
-    schema,
+    schema::Schema,
 };
 
 /// The longest wait that the driver can count: an `i32` of milliseconds.
 const BUSY_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// Prepared statements that a connection keeps. There are fewer in this crate.
-const STATEMENTS_MAX: usize = 64;
+/// Prepared statements that a connection keeps: those of this crate, and about as many of projections.
+const STATEMENTS_MAX: usize = 256;
 
 /// A connection, and what was read through it often enough to keep.
 #[derive(Debug)]
@@ -46,10 +45,10 @@ impl ReadConnection {
     }
 
     /// Opens the first connection of a store that is only read.
-    pub(crate) fn open_first(options: &SqliteOptions) -> Outcome<(Self, Log)> {
+    pub(crate) fn open_first(options: &SqliteOptions, schema: &Schema) -> Outcome<Self> {
         let reader = Self::open(options)?;
-        let log = schema::verify(&reader.connection, options)?;
-        Ok((reader, log))
+        schema.verify(&reader.connection, options)?;
+        Ok(reader)
     }
 }
 
@@ -61,12 +60,12 @@ pub(crate) struct WriteConnection {
     /// How errors name the database.
     pub(crate) database: Arc<str>,
     pub(crate) clock: Arc<dyn Clock>,
-    head: watch::Sender<Position>,
+    waker: Arc<Waker>,
 }
 
 impl WriteConnection {
     /// Opens the connection, and creates or migrates the tables.
-    pub(crate) fn open(options: &SqliteOptions, head: watch::Sender<Position>) -> Outcome<(Self, Log)> {
+    pub(crate) fn open(options: &SqliteOptions, schema: &Schema, waker: Arc<Waker>) -> Outcome<Self> {
         let connection = open(options, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         let synchronous = match options.synchronous {
             Synchronous::Normal => "NORMAL",
@@ -76,14 +75,13 @@ impl WriteConnection {
         connection.pragma_update(None, "synchronous", synchronous)?;
         // What is erased or replaced is overwritten in the file, not only forgotten.
         connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-        let log = schema::prepare(&connection, options)?;
-        let opened = Self {
+        schema.prepare(&connection, options)?;
+        Ok(Self {
             read: ReadConnection { connection, interned: Interned::default() },
             database: options.database().into(),
             clock: options.clock.clone(),
-            head,
-        };
-        Ok((opened, log))
+            waker,
+        })
     }
 
     /// Runs `write` in a transaction of its own. When it fails, or panics, nothing was written.
@@ -120,11 +118,7 @@ impl WriteConnection {
 
     /// Hints to readers that the log has grown up to `head`.
     pub(crate) fn announce(&self, head: Position) {
-        self.head.send_if_modified(|known| {
-            let grown = head > *known;
-            *known = head.max(*known);
-            grown
-        });
+        self.waker.announce(head);
     }
 }
 

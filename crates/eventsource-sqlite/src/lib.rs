@@ -40,26 +40,37 @@
 //! Files on network file systems, because SQLite's locks do not work there. A file must not be replaced while it is open.
 
 mod append;
+mod checkpoint;
 mod connection;
+mod database;
+mod dead_letter;
 mod error;
 mod feed;
+mod forward;
 mod group;
 mod heads;
 mod import;
+mod inbox;
+mod lease;
 mod listing;
 mod log;
 mod lookup;
 mod options;
+mod poll;
 mod read;
+mod read_models;
 mod reader;
 mod removal;
+mod request;
 mod row;
 mod schema;
 mod snapshot;
+mod status;
 mod store;
 mod writer;
 
 pub use self::{
     options::{Location, SqliteOptions, Synchronous},
+    read_models::SqliteReadModels,
     store::SqliteStore,
 };

@@ -38,6 +38,7 @@ const METADATA_BYTES_MAX: usize = 90_000_000;
 /// | `busy_timeout_ms` | milliseconds | `5000` |
 /// | `synchronous` | `full`, `normal`, `extra` | `full` |
 /// | `readers` | 1 to 1000 | `4` |
+/// | `poll_interval_ms` | milliseconds, 1 and more | `500` |
 /// | `foreign_tables` | `true`, `false` | `false` |
 #[derive(Clone)]
 #[non_exhaustive]
@@ -53,11 +54,13 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// The most connections that read at the same time, 1 to 1,000. They are opened when they are needed.
     pub readers: usize,
+    /// How often to look whether another process appended, while somebody waits for that.
+    pub poll_interval: Duration,
     /// What one append may hold. SQLite itself holds a billion bytes in a row, so that a payload has 900,000,000 and
     /// metadata 90,000,000 at most, whatever is asked for here; [`EventStore::limits`](eventsource_core::store::EventStore)
     /// tells what holds.
     pub limits: Limits,
-    /// Tells when events are recorded.
+    /// Tells when events are recorded, and when leases end and requests expire.
     pub clock: Arc<dyn Clock>,
     /// Gives lifecycle records their ids.
     pub ids: Arc<dyn IdGenerator>,
@@ -111,6 +114,7 @@ impl SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             synchronous: Synchronous::Full,
             readers: 4,
+            poll_interval: Duration::from_millis(500),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(TimeOrderedIds),
@@ -145,6 +149,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn with_readers(mut self, readers: usize) -> Self {
         self.readers = readers;
+        self
+    }
+
+    /// Looking this often whether another process appended.
+    #[must_use]
+    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
         self
     }
 
@@ -206,6 +217,9 @@ impl SqliteOptions {
             let what = format_args!("{} readers were asked for", self.readers);
             return Err(Error::over_limit("readers", what, READERS_MAX as u64));
         }
+        if self.poll_interval.is_zero() {
+            return Err(Error::invalid_input("poll_interval", "poll_interval is 0; it must be some time"));
+        }
         match &mut self.location {
             Location::Memory if self.read_only => Err(Error::invalid_input(
                 "mode",
@@ -239,6 +253,7 @@ impl fmt::Debug for SqliteOptions {
             .field("busy_timeout", &self.busy_timeout)
             .field("synchronous", &self.synchronous)
             .field("readers", &self.readers)
+            .field("poll_interval", &self.poll_interval)
             .field("limits", &self.limits)
             .field("clock", &self.clock)
             .field("group_appends", &self.group_appends)
@@ -290,6 +305,10 @@ impl SqliteOptions {
                 let milliseconds = value.parse().map_err(|_| refused("a number of milliseconds"))?;
                 self.busy_timeout = Duration::from_millis(milliseconds);
             }
+            "poll_interval_ms" => {
+                let milliseconds = value.parse().map_err(|_| refused("a number of milliseconds"))?;
+                self.poll_interval = Duration::from_millis(milliseconds);
+            }
             "synchronous" => {
                 self.synchronous = match value {
                     "normal" => Synchronous::Normal,
@@ -304,7 +323,8 @@ impl SqliteOptions {
             }
             _ => {
                 let message = format!(
-                    "parameter {name:?} is unknown; known are mode, busy_timeout_ms, synchronous, readers and foreign_tables"
+                    "parameter {name:?} is unknown; known are mode, busy_timeout_ms, synchronous, readers, \
+                     poll_interval_ms and foreign_tables"
                 );
                 return Err(Error::invalid_input("url", message));
             }
@@ -363,10 +383,11 @@ mod tests {
     #[test]
     fn parameters_set_options() {
         let options = parse(
-            "sqlite://a.db?mode=ro&busy_timeout_ms=20&synchronous=normal&readers=2&foreign_tables=true",
+            "sqlite://a.db?mode=ro&busy_timeout_ms=20&synchronous=normal&readers=2&poll_interval_ms=7&foreign_tables=true",
         );
         assert!(options.read_only && options.foreign_tables);
         assert_eq!(options.busy_timeout, Duration::from_millis(20));
+        assert_eq!(options.poll_interval, Duration::from_millis(7));
         assert_eq!((options.synchronous, options.readers), (Synchronous::Normal, 2));
     }
 
@@ -395,6 +416,7 @@ mod tests {
         assert!(SqliteOptions::file(":memory:").checked().is_err());
         assert!(SqliteOptions::memory().read_only().checked().is_err());
         assert!(SqliteOptions::file("a.db").with_readers(0).checked().is_err());
+        assert!(SqliteOptions::file("a.db").with_poll_interval(Duration::ZERO).checked().is_err());
         assert!(SqliteOptions::file("a.db").with_group(0, 1).checked().is_err());
         assert!(SqliteOptions::file("file:a.db").checked().unwrap().database().starts_with('/'));
     }

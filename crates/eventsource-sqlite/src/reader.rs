@@ -8,8 +8,8 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use crate::{
     SqliteOptions,
     connection::ReadConnection,
+    database::closed,
     error::{Failure, Outcome},
-    store::closed,
 };
 
 /// A few connections that read, opened when they are needed.

@@ -12,10 +12,11 @@ use rusqlite::Connection;
 use crate::{
     SqliteStore,
     connection::WriteConnection,
+    dead_letter,
     error::Outcome,
     heads::{self, End, Head},
-    log::Tail,
-    lookup, row, snapshot,
+    log::{self, Tail},
+    lookup, request, row, snapshot,
 };
 
 #[async_trait]
@@ -124,13 +125,15 @@ impl Change {
     }
 }
 
-/// Wipes the content of every event of a stream, and its snapshots. After the commit the write-ahead log is to be
-/// forgotten.
+/// Wipes the content of every event of a stream, of its letters and of edits of them, and its snapshots. After the commit
+/// the write-ahead log is to be forgotten.
 pub(crate) fn wipe(connection: &Connection, stream_row: i64, stream: &StreamId) -> Outcome<()> {
     connection.execute(
         "UPDATE es_events SET payload = x'', metadata = x'', correlation = NULL, erased = 1 WHERE stream_id = ?1",
         [stream_row],
     )?;
     snapshot::delete(connection, stream)?;
+    dead_letter::erase(connection, log::identity(connection)?.id, stream)?;
+    request::erase(connection, stream_row)?;
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use eventsource_core::{
-    CorrelationId, EventId, EventName, Metadata, Position, RecordedEvent, StreamId, StreamVersion, Timestamp,
+    ConsumerId, CorrelationId, EventId, EventName, Metadata, Position, RecordedEvent, StreamId,
+    StreamVersion, Timestamp,
     codec::{CodecTag, TransformTag},
     store::Direction,
 };
@@ -67,17 +68,23 @@ impl Interned {
 pub(crate) fn stream_of(connection: &Connection, id: i64) -> Outcome<StreamId> {
     let stream = connection
         .prepare_cached("SELECT tenant, category, key FROM es_streams WHERE id = ?1")?
-        .query_row([id], |row| Ok(stream_id(row)))
+        .query_row([id], |row| Ok(stream_at(row, 0)))
         .optional()?;
     stream.ok_or_else(|| Failure::Damaged(format!("an event of the stream row {id}, which is missing")))?
 }
 
-/// The stream in the first three columns of a row.
-pub(crate) fn stream_id(row: &Row<'_>) -> Outcome<StreamId> {
-    let parts = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
+/// The stream in three columns of a row, of which the first is column `at`.
+pub(crate) fn stream_at(row: &Row<'_>, at: usize) -> Outcome<StreamId> {
+    let parts = (row.get_ref(at)?, row.get_ref(at + 1)?, row.get_ref(at + 2)?);
     let (tenant, category, key) = (text(parts.0)?, text(parts.1)?, text(parts.2)?);
     StreamId::from_parts(tenant, category, key)
         .map_err(|_| Failure::Damaged(format!("the stream ({tenant:?}, {category:?}, {key:?})")))
+}
+
+/// The version of a consumer in two columns, of which the first is column `at`.
+pub(crate) fn consumer_id(row: &Row<'_>, at: usize) -> Outcome<ConsumerId> {
+    let name = text(row.get_ref(at)?)?;
+    ConsumerId::new(name, row.get(at + 1)?).map_err(|_| Failure::Damaged(format!("the consumer {name:?}")))
 }
 
 /// The event in a row of [`EVENT_COLUMNS`].

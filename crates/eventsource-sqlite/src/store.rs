@@ -8,36 +8,35 @@ use std::{
 
 use async_trait::async_trait;
 use eventsource_core::{
-    Error, ErrorKind, Incarnation, Log, Result,
+    Incarnation, Log, Result,
     backend::{WakeUps, wake_ups},
     store::Close,
 };
-use tokio::task::spawn_blocking;
 
 use crate::{
-    SqliteOptions,
+    SqliteOptions, SqliteReadModels,
     connection::{ReadConnection, WriteConnection},
-    error::{Failure, Outcome},
-    options::Location,
-    reader::Readers,
+    database::Database,
+    error::Outcome,
+    log,
+    poll::Polling,
+    schema,
     writer::Writer,
 };
 
 /// An event store in an SQLite database. A handle: clones share the same connections.
 ///
 /// The database stays open until the last handle is dropped or one of them is [closed](Close::close); closing waits until
-/// everything is on the disk, dropping does not. Calls need a Tokio runtime.
+/// everything is on the disk, dropping does not. Calls need a Tokio runtime with time enabled.
 #[derive(Clone)]
 pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
-    options: SqliteOptions,
-    database: String,
+    /// The same connections, for checkpoints, letters and read models.
+    read_models: SqliteReadModels,
     log: KnownLog,
     hints: WakeUps,
-    /// Before the writer, so that the writer's thread is the last to leave the file.
-    readers: Option<Readers>,
-    writer: Option<Writer>,
+    polling: Option<Polling>,
 }
 
 /// What this process knows about the identity of the log.
@@ -82,36 +81,28 @@ impl SqliteStore {
     /// # Cancel safety
     /// A dropped call may have created or migrated the file, each whole or not at all.
     pub async fn open_with(options: SqliteOptions) -> Result<Self> {
-        let options = options.checked().map_err(|e| e.with_operation("open"))?;
-        let database = options.database();
-        Self::open_checked(options).await.map_err(|failure| failure.tell("open", &database))
-    }
-
-    async fn open_checked(options: SqliteOptions) -> Outcome<Self> {
-        let (head, hints) = wake_ups();
-        let (log, readers, writer) = if options.read_only {
-            let first = options.clone();
-            let opened =
-                spawn_blocking(move || ReadConnection::open_first(&first)).await.unwrap_or_else(|e| {
-                    Err(Error::new(ErrorKind::Unavailable, "opening was cut off").with_source(e).into())
-                });
-            let (reader, log) = opened?;
-            (log, Some(Readers::new(options.clone(), Some(reader))), None)
-        } else {
-            let (writer, log) = Writer::start(options.clone(), head).await?;
-            // A database in memory is one connection.
-            let in_file = options.location != Location::Memory;
-            (log, in_file.then(|| Readers::new(options.clone(), None)), Some(writer))
-        };
-        let database = options.database();
+        let (waker, hints) = wake_ups();
+        let waker = Arc::new(waker);
+        let database = Arc::new(Database::open(options, &schema::EVENTS, waker.clone()).await?);
+        let log = database.read("open", |reader| log::identity(&reader.connection)).await?;
+        let polling = Polling::start(&database, waker);
         let log = KnownLog(Arc::new(RwLock::new(log)));
-        Ok(Self(Arc::new(Inner { options, database, log, hints, readers, writer })))
+        Ok(Self(Arc::new(Inner { read_models: SqliteReadModels::of(database), log, hints, polling })))
     }
 
     /// How the store was opened.
     #[must_use]
     pub fn options(&self) -> &SqliteOptions {
-        &self.0.options
+        self.database().options()
+    }
+
+    /// Read models in the store's own file, over the same connections.
+    ///
+    /// What writes there holds the only writer of the store while it does. A read model that many events go into, or that
+    /// is rebuilt often, is better kept in a [file of its own](SqliteReadModels::open).
+    #[must_use]
+    pub fn read_models(&self) -> &SqliteReadModels {
+        &self.0.read_models
     }
 
     pub(crate) fn known_log(&self) -> KnownLog {
@@ -122,13 +113,13 @@ impl SqliteStore {
         self.0.hints.clone()
     }
 
+    fn database(&self) -> &Database {
+        self.0.read_models.database()
+    }
+
     /// The way to the thread that writes.
     pub(crate) fn writer(&self, operation: &'static str) -> Result<&Writer> {
-        self.0.writer.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::ReadOnly, "the store was opened for reading only; open it anew to write")
-                .with_context("database", &self.0.database)
-                .with_operation(operation)
-        })
+        self.database().writer(operation)
     }
 
     /// Runs `work` on the thread that writes.
@@ -137,8 +128,7 @@ impl SqliteStore {
         operation: &'static str,
         work: impl FnOnce(&mut WriteConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
-        let outcome = self.writer(operation)?.run(work).await;
-        outcome.map_err(|failure| failure.tell(operation, &self.0.database))
+        self.database().write(operation, work).await
     }
 
     /// Runs `read` on a connection that reads.
@@ -147,38 +137,25 @@ impl SqliteStore {
         operation: &'static str,
         read: impl FnOnce(&mut ReadConnection) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.0.readers {
-            Some(readers) => {
-                readers.run(read).await.map_err(|failure| failure.tell(operation, &self.0.database))
-            }
-            None => self.write(operation, |writer| read(&mut writer.read)).await,
-        }
+        self.database().read(operation, read).await
     }
 }
 
 #[async_trait]
 impl Close for SqliteStore {
     async fn close(&self) -> Result<()> {
-        if let Some(readers) = &self.0.readers {
-            readers.close().await;
+        if let Some(polling) = &self.0.polling {
+            polling.stop();
         }
-        if let Some(writer) = &self.0.writer {
-            writer.close().await.map_err(|failure| failure.tell("close", &self.0.database))?;
-        }
-        Ok(())
+        self.database().close().await
     }
 }
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("database", &self.0.database)
+            .field("database", &self.database().name())
             .field("log", &self.0.log.get())
             .finish()
     }
-}
-
-/// What calls get after the store was closed.
-pub(crate) fn closed() -> Failure {
-    Error::closed("the SQLite store").into()
 }

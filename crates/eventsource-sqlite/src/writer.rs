@@ -3,17 +3,25 @@
 //! It owns the one connection that writes, and ends when the last handle is dropped or the store is closed, after
 //! everything that was queued before.
 
-use std::{sync::mpsc, thread};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+};
 
-use eventsource_core::{Error, ErrorKind, Log, Position, Result, store::Append, store::Appended};
-use tokio::sync::{oneshot, watch};
+use eventsource_core::{
+    Error, ErrorKind, Result,
+    backend::Waker,
+    store::{Append, Appended},
+};
+use tokio::sync::oneshot;
 
 use crate::{
     SqliteOptions,
     connection::WriteConnection,
+    database::closed,
     error::Outcome,
     group::{Bounds, Request},
-    store::closed,
+    schema::Schema,
 };
 
 /// What the thread is asked to do.
@@ -34,14 +42,18 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread, which opens the database.
-    pub(crate) async fn start(options: SqliteOptions, head: watch::Sender<Position>) -> Outcome<(Self, Log)> {
+    pub(crate) async fn start(
+        options: SqliteOptions,
+        schema: &'static Schema,
+        waker: Arc<Waker>,
+    ) -> Outcome<Self> {
         let (jobs, queue) = mpsc::channel();
         let (ready, opened) = oneshot::channel();
-        let thread = move || match WriteConnection::open(&options, head) {
+        let thread = move || match WriteConnection::open(&options, schema, waker) {
             Err(failure) => drop(ready.send(Err(failure))),
-            Ok((connection, log)) => {
+            Ok(connection) => {
                 // When nobody waits for the store any more, there is nothing to do.
-                if ready.send(Ok(log)).is_ok() {
+                if ready.send(Ok(())).is_ok() {
                     serve(connection, queue, &Bounds::of(&options));
                 }
             }
@@ -49,10 +61,10 @@ impl Writer {
         thread::Builder::new().name("eventsource-sqlite".to_owned()).spawn(thread).map_err(|e| {
             Error::new(ErrorKind::Unavailable, "the thread that writes cannot be started").with_source(e)
         })?;
-        let log = opened.await.unwrap_or_else(|_| {
+        opened.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Unavailable, "the thread that writes panicked while it opened").into())
         })?;
-        Ok((Self { jobs }, log))
+        Ok(Self { jobs })
     }
 
     /// Appends, together with what else is queued.

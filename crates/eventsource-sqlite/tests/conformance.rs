@@ -63,6 +63,14 @@ mod in_a_file {
     eventsource_testing::adoption_conformance!(Files::new());
     eventsource_testing::snapshot_conformance!(Files::new());
     eventsource_testing::snapshot_erasure_conformance!(Files::new());
+    eventsource_testing::checkpoint_conformance!(Files::new());
+    eventsource_testing::dead_letter_conformance!(Files::new());
+    eventsource_testing::dead_letter_erasure_conformance!(Files::new());
+    eventsource_testing::inbox_conformance!(Files::new());
+    eventsource_testing::lease_conformance!(Files::new());
+    eventsource_testing::status_conformance!(Files::new());
+    eventsource_testing::request_conformance!(Files::new());
+    eventsource_testing::request_erasure_conformance!(Files::new());
     eventsource_testing::reopen_conformance!(Files::new());
 }
 
@@ -99,4 +107,47 @@ mod in_memory {
     eventsource_testing::adoption_conformance!(Memory);
     eventsource_testing::snapshot_conformance!(Memory);
     eventsource_testing::snapshot_erasure_conformance!(Memory);
+    eventsource_testing::checkpoint_conformance!(Memory);
+    eventsource_testing::dead_letter_conformance!(Memory);
+    eventsource_testing::dead_letter_erasure_conformance!(Memory);
+    eventsource_testing::inbox_conformance!(Memory);
+    eventsource_testing::lease_conformance!(Memory);
+    eventsource_testing::status_conformance!(Memory);
+    eventsource_testing::request_conformance!(Memory);
+    eventsource_testing::request_erasure_conformance!(Memory);
+}
+
+/// Read models in a file of their own.
+mod read_models {
+    use eventsource_sqlite::{SqliteOptions, SqliteReadModels, Synchronous};
+    use eventsource_testing::conformance::{Capabilities, Fixture, Setup, UniqueIds};
+    use tempfile::TempDir;
+
+    struct Files(TempDir);
+
+    impl Files {
+        fn new() -> Self {
+            Self(TempDir::new().unwrap())
+        }
+    }
+
+    impl Fixture for Files {
+        type Store = SqliteReadModels;
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::new(UniqueIds::PerLog)
+        }
+
+        async fn open(&self, setup: &Setup) -> SqliteReadModels {
+            let directory = TempDir::new_in(&self.0).unwrap().keep();
+            let options = SqliteOptions::file(directory.join("models.db"))
+                .with_clock(setup.clock.clone())
+                .with_synchronous(Synchronous::Normal);
+            SqliteReadModels::open_with(options).await.unwrap()
+        }
+    }
+
+    eventsource_testing::checkpoint_conformance!(Files::new());
+    eventsource_testing::dead_letter_conformance!(Files::new());
+    eventsource_testing::inbox_conformance!(Files::new());
 }

@@ -6,14 +6,16 @@ use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use common::{ForeignLock, append, audit, event, feed, stream};
 use eventsource_core::{
-    Error, ErrorKind, EventId, ExpectedVersion, Position,
+    ConsumerId, Error, ErrorKind, EventId, ExpectedVersion, Incarnation, Log, LogId, Position,
+    checkpoint::CheckpointStore,
+    lease::LeaseStore,
     lifecycle::LifecycleNote,
     store::{
         Append, Close, EventFeed, EventImport, EventLookup, EventStore, FeedOptions, LogAdoption,
         ReadOptions, SnapshotStore, StreamDeletion, StreamErasure,
     },
 };
-use eventsource_sqlite::{SqliteOptions, SqliteStore};
+use eventsource_sqlite::{SqliteOptions, SqliteReadModels, SqliteStore};
 use rusqlite::Connection;
 use tempfile::tempdir;
 
@@ -184,14 +186,60 @@ async fn tables_of_other_releases_are_refused_with_what_to_do() {
     set(99);
     for options in [SqliteOptions::file(&path), SqliteOptions::file(&path).read_only()] {
         let error = refusal(options).await;
-        assert_eq!(error.kind(), &ErrorKind::SchemaTooNew { found: 99, known: 1 });
+        assert_eq!(error.kind(), &ErrorKind::SchemaTooNew { found: 99, known: 3 });
         assert!(error.to_string().contains("newer release"), "{error}");
     }
 
     set(0);
     let error = refusal(SqliteOptions::file(&path).read_only()).await;
-    assert_eq!(error.kind(), &ErrorKind::SchemaTooOld { found: 0, needed: 1 });
+    assert_eq!(error.kind(), &ErrorKind::SchemaTooOld { found: 0, needed: 3 });
     assert!(error.to_string().contains("for writing"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_release_is_migrated_and_keeps_its_events() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("../src/schema/0001_write_side.sql")).unwrap();
+    let (log, incarnation) = (LogId::generate(), Incarnation::generate());
+    let row = (log.as_uuid().as_bytes(), incarnation.as_uuid().as_bytes());
+    connection
+        .execute("INSERT INTO es_meta (id, schema_version, log_id, incarnation) VALUES (1, 1, ?1, ?2)", row)
+        .unwrap();
+    let stream_row = "INSERT INTO es_streams VALUES (1, '', 'Test', 'a', 1, 1, 0, 'active')";
+    connection.execute(stream_row, []).unwrap();
+    let id = EventId::generate();
+    let event_row =
+        "INSERT INTO es_events VALUES (1, 1, 1, ?1, 'Happened', 1, 0, 0, NULL, 0, 'json', '', x'', x'31')";
+    connection.execute(event_row, [id.as_uuid().as_bytes()]).unwrap();
+    drop(connection);
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    assert_eq!(EventStore::log(&store), Log { id: log, incarnation });
+    let events = feed(&store).await;
+    assert_eq!((events[0].id, &events[0].payload[..]), (id, &b"1"[..]));
+    let consumer = ConsumerId::new("sales", 1).unwrap();
+    assert_eq!(store.segments(&consumer, log).await.unwrap(), []);
+    assert_eq!(store.leases("").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_file_of_read_models_and_one_of_a_store_are_not_mixed_up() {
+    let directory = tempdir().unwrap();
+    let (events, models) = (directory.path().join("events.db"), directory.path().join("models.db"));
+    drop(SqliteStore::open(&events).await.unwrap());
+    drop(SqliteReadModels::open(&models).await.unwrap());
+    // Not even where other tables are welcome.
+    let error = refusal(SqliteOptions::file(&models).with_foreign_tables()).await;
+    assert_eq!(error.kind(), &ErrorKind::Corrupt);
+    assert!(error.to_string().contains("holds read models"), "{error}");
+    let error = SqliteReadModels::open(&events).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Corrupt);
+    assert!(error.to_string().contains("holds an event store"), "{error}");
+    // Both are as they were.
+    SqliteStore::open(&events).await.unwrap();
+    SqliteReadModels::open(&models).await.unwrap();
 }
 
 #[tokio::test]

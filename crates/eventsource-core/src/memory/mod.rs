@@ -31,13 +31,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use self::state::State;
 pub use self::{options::MemoryOptions, script::HeldAppend};
 use crate::{
     Error, Incarnation, Log, LogId, Position, Result, Timestamp,
-    backend::wake_ups,
+    backend::{Waker, wake_ups},
     store::{Close, WakeUps},
 };
 
@@ -68,7 +68,7 @@ struct Shared {
     /// Told whenever a write ends, for those that wait for its streams or for its end.
     ended: Notify,
     /// The store's end of the hints that the log has grown.
-    head: watch::Sender<Position>,
+    waker: Waker,
     wake_ups: WakeUps,
 }
 
@@ -100,8 +100,8 @@ impl MemoryStore {
     }
 
     fn from_state(state: State, options: MemoryOptions) -> Self {
-        let (head, wake_ups) = wake_ups();
-        let shared = Shared { state: Mutex::new(state), options, ended: Notify::new(), head, wake_ups };
+        let (waker, wake_ups) = wake_ups();
+        let shared = Shared { state: Mutex::new(state), options, ended: Notify::new(), waker, wake_ups };
         Self { shared: Arc::new(shared) }
     }
 
@@ -136,15 +136,6 @@ impl MemoryStore {
             ended.await;
         }
     }
-
-    /// Hints that the log goes up to `head`, if that is news.
-    fn announce(&self, head: Position) {
-        self.shared.head.send_if_modified(|known| {
-            let grown = head > *known;
-            *known = head.max(*known);
-            grown
-        });
-    }
 }
 
 impl Default for MemoryStore {
@@ -169,7 +160,7 @@ impl Close for MemoryStore {
         self.state().closed = true;
         self.until(|state| state.in_flight.is_empty().then_some(())).await;
         // Whoever waits for a hint looks now, and finds the store closed.
-        self.shared.head.send_modify(|_| ());
+        self.shared.waker.wake_all();
         Ok(())
     }
 }

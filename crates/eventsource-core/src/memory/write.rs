@@ -73,7 +73,7 @@ impl MemoryStore {
                 events.into_iter().for_each(|event| state.commit(event));
                 let head = state.head();
                 drop(state);
-                self.announce(head);
+                self.shared.waker.announce(head);
                 return Ok(outcome);
             }
             Flight::enter(self, &mut state)
@@ -141,6 +141,6 @@ impl Drop for Flight<'_> {
         let head = state.head();
         drop(state);
         self.store.shared.ended.notify_waiters();
-        self.store.announce(head);
+        self.store.shared.waker.announce(head);
     }
 }

@@ -1,9 +1,8 @@
 //! All events of one log, in position order.
 
 use async_trait::async_trait;
-use tokio::sync::watch;
 
-use super::{Close, Direction};
+use super::{Close, Direction, WakeUps};
 use crate::{EventFilter, EventId, Log, Position, RecordedEvent, Result, Timestamp};
 
 /// Reads all events of one log in position order, and never skips one.
@@ -117,26 +116,4 @@ pub struct FeedPage {
     pub next: Position,
     /// Whether nothing more was visible when the page was read.
     pub at_head: bool,
-}
-
-/// Waits for hints that a log has grown.
-#[derive(Debug, Clone)]
-pub struct WakeUps(watch::Receiver<Position>);
-
-impl WakeUps {
-    /// Waits until something was appended since the last call, or since this value was made. Several
-    /// appends give one hint. Returns at once and for ever when the store is gone.
-    ///
-    /// # Cancel safety
-    /// Safe: a hint that was not returned is returned by the next call.
-    pub async fn wait(&mut self) {
-        // An error means that the store was dropped; whoever waits will find it closed.
-        let _ = self.0.changed().await;
-    }
-}
-
-/// The two ends of the hints, for stores.
-pub(crate) fn wake_ups() -> (watch::Sender<Position>, WakeUps) {
-    let (sender, receiver) = watch::channel(Position::START);
-    (sender, WakeUps(receiver))
 }

@@ -10,20 +10,21 @@ mod lookup;
 mod options;
 mod removal;
 mod snapshot;
+pub(crate) mod wake_ups;
 
 use async_trait::async_trait;
 
-pub(crate) use self::feed::wake_ups;
 pub use self::{
     adoption::LogAdoption,
     ext::{EventFeedExt, EventStoreExt},
-    feed::{EventFeed, FeedOptions, FeedPage, WakeUps},
+    feed::{EventFeed, FeedOptions, FeedPage},
     import::{EventImport, Imported},
     listing::{StoreStatistics, StreamListing, StreamsOptions, StreamsPage},
     lookup::EventLookup,
     options::{AsOf, Direction, Limits, ReadOptions},
     removal::{StreamDeletion, StreamErasure},
     snapshot::{SaveOutcome, Snapshot, SnapshotStore},
+    wake_ups::WakeUps,
 };
 use crate::{
     ExpectedVersion, Log, NewEvent, Position, RecordedEvent, Result, StreamId, StreamVersion, Timestamp,

@@ -5,64 +5,132 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eventsource_core::{Error, ErrorKind, Incarnation, Log, LogId};
+use eventsource_core::{Error, ErrorKind, Incarnation, LogId};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::{
     SqliteOptions,
     error::{Failure, Outcome},
-    log,
     options::Location,
 };
 
-/// The migrations in their order; the first makes version 1. One that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("0001_write_side.sql")];
-
-/// The version that this release reads and writes.
-const NEEDED: u32 = MIGRATIONS.len() as u32;
-
-/// Makes the tables what this release needs. Several processes may do so at the same time.
-pub(crate) fn prepare(connection: &Connection, options: &SqliteOptions) -> Outcome<Log> {
-    // Looked at before anything is changed, so that a file of something else stays as it is.
-    let found = find(connection, options)?;
-    if options.location != Location::Memory {
-        use_write_ahead_log(connection, options.busy_timeout)?;
-    }
-    if found != Some(NEEDED) {
-        migrate(connection, options)?;
-    }
-    log::identity(connection)
+/// The tables of one kind of database.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    /// What such a database holds, in words.
+    holds: &'static str,
+    /// The table whose one row has the version, and which tells this kind from the other.
+    meta: &'static str,
+    /// Writes that row.
+    write_meta: fn(&Connection) -> rusqlite::Result<usize>,
+    /// In their order; the first makes version 1. One that was released is never changed.
+    migrations: &'static [&'static str],
 }
 
-/// Looks whether the tables are what this release needs, and changes nothing.
-pub(crate) fn verify(connection: &Connection, options: &SqliteOptions) -> Outcome<Log> {
-    match find(connection, options)? {
-        Some(NEEDED) => log::identity(connection),
-        Some(found) => {
-            let message = format!(
-                "the tables are of version {found}, and this release needs {NEEDED}; open the database once for \
-                 writing, which migrates it"
-            );
-            Err(refused(ErrorKind::SchemaTooOld { found, needed: NEEDED }, message, options))
+/// A store, with its read side.
+pub(crate) static EVENTS: Schema = Schema {
+    holds: "an event store",
+    meta: "es_meta",
+    write_meta: |connection| {
+        connection.execute(
+            "INSERT INTO es_meta (id, schema_version, log_id, incarnation) VALUES (1, 1, ?1, ?2)",
+            (LogId::generate().as_uuid().as_bytes(), Incarnation::generate().as_uuid().as_bytes()),
+        )
+    },
+    migrations: &[
+        include_str!("0001_write_side.sql"),
+        include_str!("0002_read_side.sql"),
+        include_str!("0003_operations.sql"),
+    ],
+};
+
+/// Read models, with their checkpoints and letters.
+pub(crate) static READ_MODELS: Schema = Schema {
+    holds: "read models",
+    meta: "es_read_models",
+    write_meta: |connection| {
+        connection.execute("INSERT INTO es_read_models (id, schema_version) VALUES (1, 1)", [])
+    },
+    migrations: &[include_str!("0001_read_models.sql"), include_str!("0002_read_side.sql")],
+};
+
+impl Schema {
+    /// The version that this release reads and writes.
+    fn needed(&self) -> u32 {
+        self.migrations.len() as u32
+    }
+
+    /// Makes the tables what this release needs. Several processes may do so at the same time.
+    pub(crate) fn prepare(&self, connection: &Connection, options: &SqliteOptions) -> Outcome<()> {
+        // Looked at before anything is changed, so that a file of something else stays as it is.
+        let found = self.find(connection, options)?;
+        if options.location != Location::Memory {
+            use_write_ahead_log(connection, options.busy_timeout)?;
         }
-        None => {
-            let message =
-                "the database holds no tables of this library; open it once for writing, which makes them";
-            Err(refused(ErrorKind::SchemaMissing, message, options))
+        if found != Some(self.needed()) {
+            self.migrate(connection, options)?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the tables are what this release needs, and changes nothing.
+    pub(crate) fn verify(&self, connection: &Connection, options: &SqliteOptions) -> Outcome<()> {
+        let needed = self.needed();
+        match self.find(connection, options)? {
+            Some(found) if found == needed => Ok(()),
+            Some(found) => {
+                let message = format!(
+                    "the tables are of version {found}, and this release needs {needed}; open the database once for \
+                     writing, which migrates it"
+                );
+                Err(refused(ErrorKind::SchemaTooOld { found, needed }, message, options))
+            }
+            None => {
+                let message = "the database holds no tables of this library; open it once for writing, which makes them";
+                Err(refused(ErrorKind::SchemaMissing, message, options))
+            }
         }
     }
-}
 
-/// The version of the tables, if there are any that this release may use or add to.
-fn find(connection: &Connection, options: &SqliteOptions) -> Outcome<Option<u32>> {
-    let tables: Vec<String> = connection
-        .prepare(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-        )?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    if !tables.iter().any(|table| table == "es_meta") {
-        return match tables.first() {
+    /// The version of the tables, if there are any that this release may use or add to.
+    fn find(&self, connection: &Connection, options: &SqliteOptions) -> Outcome<Option<u32>> {
+        let tables: Vec<String> = connection
+            .prepare(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if !tables.iter().any(|table| table == self.meta) {
+            return self.may_be_made(&tables, options).map(|()| None);
+        }
+        let sql = format!("SELECT schema_version FROM {}", self.meta);
+        let found: Option<u32> = connection.query_row(&sql, [], |row| row.get(0)).optional()?;
+        match found {
+            Some(found) if found > self.needed() => {
+                let known = self.needed();
+                let message = format!(
+                    "the tables are of version {found}, made by a newer release; this one knows {known}: use the newer \
+                     release"
+                );
+                Err(refused(ErrorKind::SchemaTooNew { found, known }, message, options))
+            }
+            Some(found) => Ok(Some(found)),
+            None => Err(Failure::Damaged(format!("table {} is empty", self.meta))),
+        }
+    }
+
+    /// Refuses to make tables beside those of something else, and beside those of the other kind.
+    fn may_be_made(&self, tables: &[String], options: &SqliteOptions) -> Outcome<()> {
+        for other in [&EVENTS, &READ_MODELS] {
+            if tables.iter().any(|table| table == other.meta) {
+                let message = format!(
+                    "the database holds {}, and {} were expected; choose another file",
+                    other.holds, self.holds
+                );
+                return Err(refused(ErrorKind::Corrupt, message, options));
+            }
+        }
+        match tables.first() {
             Some(foreign) if !options.foreign_tables => {
                 let message = format!(
                     "the database belongs to something else: it holds a table {foreign:?} and none of this library; \
@@ -70,21 +138,23 @@ fn find(connection: &Connection, options: &SqliteOptions) -> Outcome<Option<u32>
                 );
                 Err(refused(ErrorKind::Corrupt, message, options))
             }
-            _ => Ok(None),
-        };
-    }
-    let found: Option<u32> =
-        connection.query_row("SELECT schema_version FROM es_meta", [], |row| row.get(0)).optional()?;
-    match found {
-        Some(found) if found > NEEDED => {
-            let message = format!(
-                "the tables are of version {found}, made by a newer release; this one knows {NEEDED}: use the newer \
-                 release"
-            );
-            Err(refused(ErrorKind::SchemaTooNew { found, known: NEEDED }, message, options))
+            _ => Ok(()),
         }
-        Some(found) => Ok(Some(found)),
-        None => Err(Failure::Damaged("table es_meta is empty".to_owned())),
+    }
+
+    fn migrate(&self, connection: &Connection, options: &SqliteOptions) -> Outcome<()> {
+        let transaction =
+            rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+        // Another process may have been faster.
+        let found = self.find(&transaction, options)?.unwrap_or(0);
+        for (version, sql) in (1u32..).zip(self.migrations).skip_while(|(version, _)| *version <= found) {
+            transaction.execute_batch(sql)?;
+            if version == 1 {
+                (self.write_meta)(&transaction)?;
+            }
+            transaction.execute(&format!("UPDATE {} SET schema_version = ?1", self.meta), [version])?;
+        }
+        transaction.commit().map_err(Failure::Commit)
     }
 }
 
@@ -108,28 +178,6 @@ fn use_write_ahead_log(connection: &Connection, busy_timeout: Duration) -> Outco
             }
         }
     }
-}
-
-fn migrate(connection: &Connection, options: &SqliteOptions) -> Outcome<()> {
-    let transaction =
-        rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
-    // Another process may have been faster.
-    let found = find(&transaction, options)?.unwrap_or(0);
-    for (version, sql) in (1u32..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= found) {
-        transaction.execute_batch(sql)?;
-        if version == 1 {
-            transaction.execute(
-                "INSERT INTO es_meta (id, schema_version, log_id, incarnation) VALUES (1, ?1, ?2, ?3)",
-                (
-                    version,
-                    LogId::generate().as_uuid().as_bytes(),
-                    Incarnation::generate().as_uuid().as_bytes(),
-                ),
-            )?;
-        }
-        transaction.execute("UPDATE es_meta SET schema_version = ?1", [version])?;
-    }
-    transaction.commit().map_err(Failure::Commit)
 }
 
 fn refused(kind: ErrorKind, message: impl Into<String>, options: &SqliteOptions) -> Failure {

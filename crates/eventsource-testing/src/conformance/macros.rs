@@ -125,6 +125,73 @@ macro_rules! snapshot_erasure_conformance {
     };
 }
 
+/// Tests of `CheckpointStore`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! checkpoint_conformance {
+    ($fixture:expr) => {
+        $crate::checkpoints_cases!($fixture);
+        $crate::segments_cases!($fixture);
+    };
+}
+
+/// Tests of `DeadLetterStore`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! dead_letter_conformance {
+    ($fixture:expr) => {
+        $crate::letters_cases!($fixture);
+        $crate::letter_lists_cases!($fixture);
+    };
+}
+
+/// Tests of `DeadLetterStore` beside `StreamErasure`, where letters lie in the events' database: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! dead_letter_erasure_conformance {
+    ($fixture:expr) => {
+        $crate::letters_erasure_cases!($fixture);
+    };
+}
+
+/// Tests of `Inbox`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! inbox_conformance {
+    ($fixture:expr) => {
+        $crate::inbox_cases!($fixture);
+    };
+}
+
+/// Tests of `LeaseStore`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! lease_conformance {
+    ($fixture:expr) => {
+        $crate::leases_cases!($fixture);
+    };
+}
+
+/// Tests of `StatusStore`, whose statuses come with the beats of a `LeaseStore`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! status_conformance {
+    ($fixture:expr) => {
+        $crate::statuses_cases!($fixture);
+    };
+}
+
+/// Tests of `RequestStore`, whose requests come with the beats of a `LeaseStore`: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! request_conformance {
+    ($fixture:expr) => {
+        $crate::requests_cases!($fixture);
+        $crate::pulses_cases!($fixture);
+    };
+}
+
+/// Tests of `RequestStore` beside `StreamErasure`, where requests lie in the events' database: one for each case, from an expression that makes a [`Fixture`](crate::conformance::Fixture).
+#[macro_export]
+macro_rules! request_erasure_conformance {
+    ($fixture:expr) => {
+        $crate::requests_erasure_cases!($fixture);
+    };
+}
+
 /// Tests of a store that is closed and opened again: one for each case, from an expression that makes a [`Reopen`](crate::conformance::Reopen).
 #[macro_export]
 macro_rules! reopen_conformance {

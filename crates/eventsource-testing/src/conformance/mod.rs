@@ -48,6 +48,14 @@
 //! | [`adoption_conformance!`](crate::adoption_conformance) | `EventStore`, `EventFeed`, `LogAdoption` |
 //! | [`snapshot_conformance!`](crate::snapshot_conformance) | `SnapshotStore` |
 //! | [`snapshot_erasure_conformance!`](crate::snapshot_erasure_conformance) | `EventStore`, `SnapshotStore`, `StreamErasure` |
+//! | [`checkpoint_conformance!`](crate::checkpoint_conformance) | `CheckpointStore` |
+//! | [`dead_letter_conformance!`](crate::dead_letter_conformance) | `DeadLetterStore` |
+//! | [`dead_letter_erasure_conformance!`](crate::dead_letter_erasure_conformance) | `EventStore`, `DeadLetterStore`, `StreamErasure` |
+//! | [`inbox_conformance!`](crate::inbox_conformance) | `Inbox` |
+//! | [`lease_conformance!`](crate::lease_conformance) | `LeaseStore` |
+//! | [`status_conformance!`](crate::status_conformance) | `LeaseStore`, `StatusStore` |
+//! | [`request_conformance!`](crate::request_conformance) | `LeaseStore`, `RequestStore` |
+//! | [`request_erasure_conformance!`](crate::request_erasure_conformance) | `EventStore`, `RequestStore`, `StreamErasure` |
 //! | [`reopen_conformance!`](crate::reopen_conformance) | `EventStore`, and a fixture that is [`Reopen`] |
 //!
 //! Two fixtures of one store go into two modules. [`names`] lists all cases, so that a test can ask its own binary
@@ -116,6 +124,7 @@ macro_rules! cases {
 pub mod adoption;
 pub mod append;
 pub mod cancellation;
+pub mod checkpoints;
 pub mod close;
 pub mod concurrency;
 pub mod contents;
@@ -128,7 +137,12 @@ pub mod feed_tail;
 mod fixture;
 pub mod idempotence;
 pub mod import;
+pub mod inbox;
 mod lab;
+pub mod leases;
+pub mod letter_lists;
+pub mod letters;
+pub mod letters_erasure;
 pub mod limits;
 pub mod listing;
 pub mod listing_deletion;
@@ -138,11 +152,16 @@ pub mod lookup_deletion;
 pub mod lookup_erasure;
 mod macros;
 pub mod paging;
+pub mod pulses;
 pub mod reading;
 pub mod reopen;
+pub mod requests;
+pub mod requests_erasure;
+pub mod segments;
 pub mod several_streams;
 pub mod snapshots;
 pub mod snapshots_erasure;
+pub mod statuses;
 mod support;
 pub mod times;
 
@@ -155,6 +174,7 @@ pub fn names() -> Vec<&'static str> {
         adoption::NAMES,
         append::NAMES,
         cancellation::NAMES,
+        checkpoints::NAMES,
         close::NAMES,
         concurrency::NAMES,
         contents::NAMES,
@@ -166,6 +186,11 @@ pub fn names() -> Vec<&'static str> {
         feed_tail::NAMES,
         idempotence::NAMES,
         import::NAMES,
+        inbox::NAMES,
+        leases::NAMES,
+        letter_lists::NAMES,
+        letters::NAMES,
+        letters_erasure::NAMES,
         limits::NAMES,
         listing::NAMES,
         listing_deletion::NAMES,
@@ -174,11 +199,16 @@ pub fn names() -> Vec<&'static str> {
         lookup_deletion::NAMES,
         lookup_erasure::NAMES,
         paging::NAMES,
+        pulses::NAMES,
         reading::NAMES,
         reopen::NAMES,
+        requests::NAMES,
+        requests_erasure::NAMES,
+        segments::NAMES,
         several_streams::NAMES,
         snapshots::NAMES,
         snapshots_erasure::NAMES,
+        statuses::NAMES,
         times::NAMES,
     ]
     .concat()
