@@ -114,6 +114,24 @@ pub mod testing {
 /// The pages of the documentation, so that every example in them is compiled and run.
 #[cfg(all(doctest, feature = "full"))]
 mod pages {
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
+    /// Names a page for the doc tests.
+    macro_rules! pages {
+        ($($name:ident = $path:literal;)*) => {
+            $(#[doc = include_str!(concat!("../../../", $path))]
+            struct $name;)*
+        };
+    }
+
+    pages! {
+        Readme = "README.md";
+        Events = "docs/concepts/events.md";
+        Aggregates = "docs/concepts/aggregates.md";
+        Streams = "docs/concepts/streams.md";
+        Consistency = "docs/concepts/consistency.md";
+        Deletion = "docs/concepts/deletion.md";
+        Tenants = "docs/concepts/tenants.md";
+        Snapshots = "docs/concepts/snapshots.md";
+        Testing = "docs/concepts/testing.md";
+        Sqlite = "docs/backends/sqlite.md";
+    }
 }
