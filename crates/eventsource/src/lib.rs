@@ -64,9 +64,11 @@
 //!
 //! # How this page is organised
 //!
-//! The root holds what every program names. [`aggregate`] has the repository and its options, [`store`] the ports of a store, [`codec`]
-//! how events become bytes and old events become new ones, [`layer`] wrappers over stores, [`backend`] the kit for
-//! those who write a store.
+//! The root holds what every program names. [`aggregate`] has the repository and its options, [`store`] the ports of a
+//! store, [`codec`] how events become bytes and old events become new ones, [`memory`] the store in memory, [`layer`]
+//! wrappers over stores, [`lifecycle`] deletion and erasure, [`backend`] the kit for those who write a store. The ports of
+//! the read side are in [`projection`], [`checkpoint`], [`dead_letter`], [`lease`], [`status`], [`request`], [`bus`] and
+//! [`inbox`].
 //!
 //! # Features
 //!
