@@ -1,4 +1,5 @@
 //! What is erased leaves the file, not only the answers.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

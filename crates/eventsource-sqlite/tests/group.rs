@@ -1,4 +1,5 @@
 //! Group commit: what is queued together is committed together, and each append fails or succeeds by itself.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

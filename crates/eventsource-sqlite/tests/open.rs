@@ -1,4 +1,5 @@
 //! Opening: what is created, what is refused, and with which words.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
 

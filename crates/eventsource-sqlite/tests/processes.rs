@@ -1,4 +1,5 @@
 //! Several processes that use one file at the same time.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -64,9 +64,11 @@
 //!
 //! # How this page is organised
 //!
-//! The root holds what every program names. [`aggregate`] has the repository and its options, [`store`] the ports of a store, [`codec`]
-//! how events become bytes and old events become new ones, [`layer`] wrappers over stores, [`backend`] the kit for
-//! those who write a store.
+//! The root holds what every program names. [`aggregate`] has the repository and its options, [`store`] the ports of a
+//! store, [`codec`] how events become bytes and old events become new ones, [`memory`] the store in memory, [`layer`]
+//! wrappers over stores, [`lifecycle`] deletion and erasure, [`backend`] the kit for those who write a store. The ports of
+//! the read side are in [`projection`], [`checkpoint`], [`dead_letter`], [`lease`], [`status`], [`request`], [`bus`] and
+//! [`inbox`].
 //!
 //! # Features
 //!
@@ -114,6 +116,24 @@ pub mod testing {
 /// The pages of the documentation, so that every example in them is compiled and run.
 #[cfg(all(doctest, feature = "full"))]
 mod pages {
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
+    /// Names a page for the doc tests.
+    macro_rules! pages {
+        ($($name:ident = $path:literal;)*) => {
+            $(#[doc = include_str!(concat!("../../../", $path))]
+            struct $name;)*
+        };
+    }
+
+    pages! {
+        Readme = "README.md";
+        Events = "docs/concepts/events.md";
+        Aggregates = "docs/concepts/aggregates.md";
+        Streams = "docs/concepts/streams.md";
+        Consistency = "docs/concepts/consistency.md";
+        Deletion = "docs/concepts/deletion.md";
+        Tenants = "docs/concepts/tenants.md";
+        Snapshots = "docs/concepts/snapshots.md";
+        Testing = "docs/concepts/testing.md";
+        Sqlite = "docs/backends/sqlite.md";
+    }
 }

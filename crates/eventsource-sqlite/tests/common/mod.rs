@@ -1,5 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "numbers and texts are handed over as they stand")]
 
 pub(crate) mod groups;
 pub(crate) mod stores;
@@ -64,6 +66,13 @@ pub(crate) fn check_integrity(path: &Path) {
     assert_eq!(orphans, 0);
 }
 
+/// Checks that a file is sound, and counts its events.
+pub(crate) fn audit_file(path: &Path) -> i64 {
+    check_integrity(path);
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.query_row("SELECT count(*) FROM es_events", [], |row| row.get(0)).unwrap()
+}
+
 /// Somebody else who holds the write lock of a file until it is dropped.
 pub(crate) struct ForeignLock(rusqlite::Connection);
 
@@ -89,9 +98,11 @@ impl Clock for TickingClock {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GateClock {
     ticks: Arc<TickingClock>,
-    /// What tells that the clock was looked at, and what then lets the writer go on.
-    gate: Arc<Mutex<Option<(Sender<()>, Receiver<()>)>>>,
+    gate: Arc<Mutex<Option<Gate>>>,
 }
+
+/// What tells that the clock was looked at, and what then lets the writer go on.
+type Gate = (Sender<()>, Receiver<()>);
 
 impl GateClock {
     /// Holds the next look. The first channel tells that it is held; dropping the second lets it go on.
