@@ -202,7 +202,7 @@ impl Subscriptions {
         self.read_model_with(name, model, SubscriptionOptions::default()).map(|(live, _)| live)
     }
 
-    /// A read model in memory, with options. It has one lane, and always begins at [`Start::Beginning`] unless told otherwise.
+    /// A read model in memory, with options. It has one lane.
     ///
     /// # Errors
     /// `InvalidInput` when the name breaks its rules or is taken in this process, or options cannot work.
@@ -236,7 +236,7 @@ impl Subscriptions {
         self.handler(name, Projecting(projection), Sharing::AtLeastOnce.kind(), options)
     }
 
-    /// A reactor: each event at least once, beginning at the end of the log. Processes share it.
+    /// A reactor: each event at least once, beginning at the end of the log unless told otherwise. Processes share it.
     ///
     /// # Errors
     /// `InvalidInput` when the name breaks its rules or is taken in this process, or options cannot work.
@@ -246,7 +246,7 @@ impl Subscriptions {
         reactor: R,
         options: SubscriptionOptions,
     ) -> Result<Subscription> {
-        let start = if options.start == Start::Beginning { Start::End } else { options.start };
+        let start = options.start.unwrap_or(Start::End);
         self.handler(name, Reacting(reactor), ConsumerKind::Reactor, options.with_start(start))
     }
 

@@ -22,8 +22,8 @@ use crate::{failure::FailurePolicy, notice::Notice};
 pub struct SubscriptionOptions {
     /// Which version of the consumer it is, from 1. A rebuild runs a new one beside the old one.
     pub version: u32,
-    /// Where to begin when there is no checkpoint.
-    pub start: Start,
+    /// Where to begin when there is no checkpoint; `None` is the beginning, and the end for a reactor.
+    pub start: Option<Start>,
     /// Which events of those that the handler's type selects; everything by default.
     pub filter: EventFilter,
     /// How many streams are handled at the same time, 1 to 1,024. Events of one stream always follow each other.
@@ -49,10 +49,9 @@ pub struct SubscriptionOptions {
 pub(crate) type Observer = dyn Fn(&Notice) + Send + Sync;
 
 /// Where a subscription without a checkpoint begins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// With the first event of the log.
-    #[default]
     Beginning,
     /// Behind the last event that the log has when the subscription is started for the first time.
     End,
@@ -75,12 +74,12 @@ pub enum Checkpointing {
 }
 
 impl Default for SubscriptionOptions {
-    /// From the beginning, one lane, 500 events a batch, a look at the feed every 5 seconds without a hint, 30 seconds for
+    /// One lane, 500 events a batch, a look at the feed every 5 seconds without a hint, 30 seconds for
     /// one event, a checkpoint for every batch.
     fn default() -> Self {
         Self {
             version: 1,
-            start: Start::Beginning,
+            start: None,
             filter: EventFilter::all(),
             lanes: 1,
             batch_events: 500,
@@ -106,7 +105,7 @@ impl SubscriptionOptions {
     /// Beginning here when there is no checkpoint.
     #[must_use]
     pub fn with_start(mut self, start: Start) -> Self {
-        self.start = start;
+        self.start = Some(start);
         self
     }
 

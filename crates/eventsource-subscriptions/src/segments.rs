@@ -27,10 +27,10 @@ pub(crate) async fn take_over(environment: &Environment, epoch: Epoch) -> Result
 async fn begin(environment: &Environment, log: Log) -> Result<Place> {
     let feed = &environment.feed;
     let position = match environment.options.start {
-        Start::Beginning => Position::START,
-        Start::End => feed.head().await?,
-        Start::After(position) => position,
-        Start::Time(time) => feed.position_before(time).await?,
+        None | Some(Start::Beginning) => Position::START,
+        Some(Start::End) => feed.head().await?,
+        Some(Start::After(position)) => position,
+        Some(Start::Time(time)) => feed.position_before(time).await?,
     };
     place_at(environment, log, position).await
 }
