@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{
     SqliteStore,
     connection::ReadConnection,
-    error::Outcome,
+    error::{Failure, Outcome},
     log::{self, Unordered},
     row::{self, EVENT_COLUMNS, Interned, bound, order},
 };
@@ -139,9 +139,11 @@ fn look_at_all(
         if page.is_full() {
             return Ok(Looked { last, complete: false });
         }
+        let position = row.get(0)?;
+        check_order(options.direction, last, position)?;
         let stream = interned.stream(connection, row.get(1)?)?;
         page.push(row::event(row, stream, interned)?);
-        last = Some(row.get(0)?);
+        last = Some(position);
     }
     Ok(Looked { last, complete: true })
 }
@@ -165,6 +167,7 @@ fn look_for_some(
     let mut last = None;
     while let Some(row) = rows.next()? {
         let position: i64 = row.get(0)?;
+        check_order(options.direction, last, position)?;
         let stream = interned.stream(connection, row.get(1)?)?;
         if options.filter.selects(&stream, row::text(row.get_ref(2)?)?) {
             if page.is_full() {
@@ -175,6 +178,21 @@ fn look_for_some(
         last = Some(position);
     }
     Ok(Looked { last, complete: true })
+}
+
+/// A damaged table may give its rows in another order than that of their positions, and a reader would skip some.
+fn check_order(direction: Direction, last: Option<i64>, position: i64) -> Outcome<()> {
+    let Some(last) = last else { return Ok(()) };
+    let follows = match direction {
+        Direction::Forward => position > last,
+        Direction::Backward => position < last,
+    };
+    if follows {
+        return Ok(());
+    }
+    Err(Failure::Damaged(format!(
+        "position {position} comes after position {last}: the feed is out of order"
+    )))
 }
 
 /// The last position before everything that was recorded at `time` or later.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use common::{
     append, check_integrity, event,
@@ -10,12 +10,13 @@ use common::{
     stream, told,
 };
 use eventsource_core::{
-    CorrelationId, Error, ErrorKind, EventId, ExpectedVersion, Position, RecordedEvent, Result, StateType,
-    StreamVersion, TenantFilter, Timestamp,
+    CorrelationId, Error, ErrorKind, EventFilter, EventId, ExpectedVersion, Position, RecordedEvent, Result,
+    StateType, StreamId, StreamVersion, TenantFilter, Timestamp,
     codec::{CodecTag, TransformTag},
+    lifecycle::{Lifecycle, LifecycleNote},
     store::{
         Append, Close, EventFeed, EventFeedExt, EventLookup, EventStore, EventStoreExt, FeedOptions,
-        ReadOptions, Snapshot, SnapshotStore, StreamListing, StreamsOptions,
+        ReadOptions, Snapshot, SnapshotStore, StreamDeletion, StreamErasure, StreamListing, StreamsOptions,
     },
 };
 use eventsource_sqlite::{SqliteOptions, SqliteStore};
@@ -57,12 +58,17 @@ async fn a_damaged_stream_fails_alone_and_writes_nothing() {
 /// Everything that reads, one after the other; the first error, if there is one.
 async fn read_everything(store: &SqliteStore) -> Result<Vec<RecordedEvent>> {
     let events = store.feed(Position::START, FeedOptions::default()).try_collect::<Vec<_>>().await?;
+    let backward = FeedOptions::default().backward();
+    store.feed(Position::MAX, backward).try_collect::<Vec<_>>().await?;
     for event in &events {
         store.event(event.id).await?;
-        store.event_id_at(event.position).await?;
-        store.stream(&event.stream).await?;
-        store.events(&event.stream, ReadOptions::default()).try_collect::<Vec<_>>().await?;
-        store.events(&event.stream, ReadOptions::default().backward()).try_collect::<Vec<_>>().await?;
+    }
+    let streams: HashSet<&StreamId> = events.iter().map(|e| &e.stream).collect();
+    for stream in streams {
+        if store.stream(stream).await?.lifecycle == Lifecycle::Active {
+            store.events(stream, ReadOptions::default()).try_collect::<Vec<_>>().await?;
+            store.events(stream, ReadOptions::default().backward()).try_collect::<Vec<_>>().await?;
+        }
     }
     store.correlated(correlation(), Position::START, &FeedOptions::default()).await?;
     store.streams(&StreamsOptions::default()).await?;
@@ -187,4 +193,124 @@ async fn tables_that_contradict_each_other_refuse_an_append_and_stay_as_they_are
         check_corrupt(&store.append(both).await.expect_err(sql), &[words]);
         assert_eq!(store.stream(&stream("new")).await.unwrap().version, StreamVersion::ZERO);
     }
+}
+
+/// The place in a file where the third event's position is kept, which is one byte of its row.
+fn place_of_position_3(file: &[u8], third: EventId) -> usize {
+    // Before the id lie the version (the stream's row is 1, which takes no space), and the header of 14 columns.
+    let before = 1 + 15 + 1;
+    let id = third.as_uuid().as_bytes();
+    let places = file.windows(id.len()).enumerate().filter(|(_, bytes)| bytes == id);
+    places.map(|(place, _)| place - before).find(|place| file[*place..=place + 1] == [3, 15]).unwrap()
+}
+
+#[tokio::test]
+async fn a_feed_out_of_order_is_corrupt() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    written(&path).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let third = store.event_id_at(Position::new(3)).await.unwrap().unwrap();
+    store.close().await.unwrap();
+    let mut file = fs::read(&path).unwrap();
+    let place = place_of_position_3(&file, third);
+    file[place] = 99;
+    fs::write(&path, file).unwrap();
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    for filter in [EventFilter::all(), EventFilter::all().category("Test").unwrap()] {
+        let options = FeedOptions::default().with_filter(filter);
+        let error = store.read_feed(Position::START, &options).await.unwrap_err();
+        check_corrupt(&error, &["position 99", "out of order"]);
+    }
+}
+
+/// Numbers that look random and follow from a seed (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+}
+
+/// A file with everything that a file can hold: several levels of pages, long payloads on pages of their own, deleted and
+/// erased streams.
+async fn filled(path: &Path) -> Vec<u8> {
+    written(path).await;
+    let store = SqliteStore::open(path).await.unwrap();
+    for round in 0..40 {
+        let long = |i| if (round, i) == (7, 0) { 9_000 } else { round * i };
+        let events = (0..5).map(|i| event(vec![b'x'; long(i)])).collect();
+        let append = Append::new(stream(round % 7), ExpectedVersion::Any, events);
+        store.append(append).await.unwrap();
+    }
+    let note = LifecycleNote::default();
+    StreamDeletion::delete(&store, &stream(1), ExpectedVersion::Any, &note).await.unwrap();
+    store.erase(&stream(2), &note).await.unwrap();
+    store.close().await.unwrap();
+    fs::read(path).unwrap()
+}
+
+/// Opens, reads and writes; whatever fails must say what is wrong.
+async fn use_damaged(options: SqliteOptions) -> Result<()> {
+    let store = SqliteStore::open_with(options).await?;
+    let read = read_everything(&store).await.map(drop);
+    let written = match store.append(append("new").and(stream("a"), ExpectedVersion::Any, vec![])).await {
+        Err(error) if error.kind() == &ErrorKind::ReadOnly => Ok(()),
+        written => written.map(drop),
+    };
+    let closed = store.close().await;
+    read.and(written).and(closed)
+}
+
+#[tokio::test]
+async fn flipped_bytes_are_told_and_never_end_in_a_panic() {
+    const SEEDS: u64 = 150;
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let sound = filled(&path).await;
+    let mut found = 0;
+    for seed in 0..SEEDS {
+        let mut random = Random(seed);
+        let mut bytes = sound.clone();
+        // Some bytes near each other, as a bad sector or a stray write leaves them. Where a page begins lies what says how
+        // to read it.
+        let mut place = random.below(bytes.len());
+        if seed % 2 == 0 {
+            place -= place % 4_096;
+        }
+        for _ in 0..=random.below(64) {
+            let byte = (place + random.below(256)) % sound.len();
+            bytes[byte] = random.below(256) as u8;
+        }
+        fs::write(&path, &bytes).unwrap();
+        for beside in ["a.db-wal", "a.db-shm"] {
+            let _ = fs::remove_file(directory.path().join(beside));
+        }
+        let options = SqliteOptions::file(&path);
+        let options = if seed % 3 == 0 { options } else { options.read_only() };
+        let outcome = tokio::time::timeout(Duration::from_secs(60), use_damaged(options)).await;
+        let Err(error) = outcome.unwrap_or_else(|_| panic!("seed {seed} never ends")) else { continue };
+        found += 1;
+        assert!(
+            matches!(
+                error.kind(),
+                ErrorKind::Corrupt
+                    | ErrorKind::Unavailable
+                    | ErrorKind::ReadOnly
+                    | ErrorKind::SchemaMissing
+                    | ErrorKind::SchemaTooNew { .. }
+            ),
+            "seed {seed}: {error:?}"
+        );
+        let text = error.to_string();
+        assert!(text.contains("a.db") && !text.contains("panic"), "seed {seed}: {error:?}");
+    }
+    // What is hit in the middle of a payload no database finds.
+    assert!(found > SEEDS / 2, "of {SEEDS} damages {found} were found");
 }
