@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{
     SqliteOptions,
     error::{Failure, Outcome},
+    file::OpenFiles,
     options::{Location, Synchronous},
     row::Interned,
     schema::Schema,
@@ -45,10 +46,10 @@ impl ReadConnection {
     }
 
     /// Opens the first connection of a store that is only read.
-    pub(crate) fn open_first(options: &SqliteOptions, schema: &Schema) -> Outcome<Self> {
+    pub(crate) fn open_first(options: &SqliteOptions, schema: &Schema) -> Outcome<(Self, OpenFiles)> {
         let reader = Self::open(options)?;
         schema.verify(&reader.connection, options)?;
-        Ok(reader)
+        Ok((reader, OpenFiles::of_reader(&options.location)?))
     }
 }
 
@@ -60,6 +61,7 @@ pub(crate) struct WriteConnection {
     /// How errors name the database.
     pub(crate) database: Arc<str>,
     pub(crate) clock: Arc<dyn Clock>,
+    files: OpenFiles,
     waker: Arc<Waker>,
 }
 
@@ -80,12 +82,19 @@ impl WriteConnection {
             read: ReadConnection { connection, interned: Interned::default() },
             database: options.database().into(),
             clock: options.clock.clone(),
+            files: OpenFiles::of_writer(&options.location)?,
             waker,
         })
     }
 
+    /// The files of the database.
+    pub(crate) fn files(&self) -> OpenFiles {
+        self.files.clone()
+    }
+
     /// Runs `write` in a transaction of its own. When it fails, or panics, nothing was written.
     pub(crate) fn transaction<T>(&self, write: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+        self.files.check_write()?;
         let connection = &self.read.connection;
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let unfinished = Unfinished(connection);

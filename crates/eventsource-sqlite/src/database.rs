@@ -47,15 +47,15 @@ impl Database {
         let (readers, writer) = if options.read_only {
             let first = options.clone();
             let opened = spawn_blocking(move || ReadConnection::open_first(&first, schema)).await;
-            let reader = opened.unwrap_or_else(|e| {
+            let (reader, files) = opened.unwrap_or_else(|e| {
                 Err(Error::new(ErrorKind::Unavailable, "opening was cut off").with_source(e).into())
             })?;
-            (Some(Readers::new(options.clone(), Some(reader))), None)
+            (Some(Readers::new(options.clone(), files, Some(reader))), None)
         } else {
-            let writer = Writer::start(options.clone(), schema, waker).await?;
+            let (writer, files) = Writer::start(options.clone(), schema, waker).await?;
             // A database in memory is one connection.
             let in_file = options.location != Location::Memory;
-            (in_file.then(|| Readers::new(options.clone(), None)), Some(writer))
+            (in_file.then(|| Readers::new(options.clone(), files, None)), Some(writer))
         };
         let name = options.database();
         Ok(Self { options, schema, name, readers, writer })

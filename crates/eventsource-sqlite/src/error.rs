@@ -10,6 +10,8 @@ pub(crate) enum Failure {
     Statement(rusqlite::Error),
     /// The commit itself failed.
     Commit(rusqlite::Error),
+    /// The files of the store are not there any more. Nothing was written.
+    Lost(Error),
     /// A row holds what this crate never writes.
     Damaged(String),
     /// An error of the library already. Inside an append it was found before anything of the append was written, so
@@ -36,6 +38,7 @@ impl Failure {
     pub(crate) fn tell(self, operation: &'static str, database: &str) -> Error {
         let error = match self {
             Self::Told(error) => error,
+            Self::Lost(error) => error.with_context("database", database),
             Self::Damaged(what) => {
                 let message = format!("the database was damaged, or changed by something else: {what}");
                 Error::new(ErrorKind::Corrupt, message).with_context("database", database)
@@ -61,7 +64,7 @@ impl Failure {
     /// together they are too much.
     pub(crate) fn may_succeed_alone(&self) -> bool {
         match self {
-            Self::Told(_) => false,
+            Self::Told(_) | Self::Lost(_) => false,
             Self::Damaged(_) => true,
             Self::Statement(error) | Self::Commit(error) => matches!(
                 code(error),

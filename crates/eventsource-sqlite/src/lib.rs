@@ -37,7 +37,8 @@
 //! made earlier, and what a file system or disk keeps of overwritten blocks, are out of reach.
 //!
 //! # Not supported
-//! Files on network file systems, because SQLite's locks do not work there. A file must not be replaced while it is open.
+//! Files on network file systems, because SQLite's locks do not work there. A file must not be moved, deleted or replaced
+//! while it is open: on Unix every call is refused from then on, so that nothing is acknowledged that nobody would find.
 
 mod append;
 mod checkpoint;
@@ -46,6 +47,7 @@ mod database;
 mod dead_letter;
 mod error;
 mod feed;
+mod file;
 mod forward;
 mod group;
 mod heads;

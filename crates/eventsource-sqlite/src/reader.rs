@@ -10,23 +10,26 @@ use crate::{
     connection::ReadConnection,
     database::closed,
     error::{Failure, Outcome},
+    file::OpenFiles,
 };
 
 /// A few connections that read, opened when they are needed.
 #[derive(Debug)]
 pub(crate) struct Readers {
     options: SqliteOptions,
+    files: OpenFiles,
     /// One permit per connection that may be in use.
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<ReadConnection>>>,
 }
 
 impl Readers {
-    pub(crate) fn new(options: SqliteOptions, first: Option<ReadConnection>) -> Self {
+    pub(crate) fn new(options: SqliteOptions, files: OpenFiles, first: Option<ReadConnection>) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(options.readers)),
             idle: Arc::new(Mutex::new(first.into_iter().collect())),
             options,
+            files,
         }
     }
 
@@ -36,8 +39,9 @@ impl Readers {
         read: impl FnOnce(&mut ReadConnection) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| closed())?;
-        let (options, idle) = (self.options.clone(), self.idle.clone());
+        let (options, files, idle) = (self.options.clone(), self.files.clone(), self.idle.clone());
         let work = spawn_blocking(move || {
+            files.check_read()?;
             let pooled = lock(&idle).pop();
             let mut reader = match pooled {
                 Some(reader) => reader,

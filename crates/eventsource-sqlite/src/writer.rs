@@ -20,6 +20,7 @@ use crate::{
     connection::WriteConnection,
     database::closed,
     error::Outcome,
+    file::OpenFiles,
     group::{Bounds, Request},
     schema::Schema,
 };
@@ -46,14 +47,14 @@ impl Writer {
         options: SqliteOptions,
         schema: &'static Schema,
         waker: Arc<Waker>,
-    ) -> Outcome<Self> {
+    ) -> Outcome<(Self, OpenFiles)> {
         let (jobs, queue) = mpsc::channel();
         let (ready, opened) = oneshot::channel();
         let thread = move || match WriteConnection::open(&options, schema, waker) {
             Err(failure) => drop(ready.send(Err(failure))),
             Ok(connection) => {
                 // When nobody waits for the store any more, there is nothing to do.
-                if ready.send(Ok(())).is_ok() {
+                if ready.send(Ok(connection.files())).is_ok() {
                     serve(connection, queue, &Bounds::of(&options));
                 }
             }
@@ -61,10 +62,10 @@ impl Writer {
         thread::Builder::new().name("eventsource-sqlite".to_owned()).spawn(thread).map_err(|e| {
             Error::new(ErrorKind::Unavailable, "the thread that writes cannot be started").with_source(e)
         })?;
-        opened.await.unwrap_or_else(|_| {
+        let files = opened.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Unavailable, "the thread that writes panicked while it opened").into())
         })?;
-        Ok(Self { jobs })
+        Ok((Self { jobs }, files))
     }
 
     /// Appends, together with what else is queued.
