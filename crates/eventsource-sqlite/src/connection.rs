@@ -154,3 +154,37 @@ fn open(options: &SqliteOptions, access: OpenFlags) -> Outcome<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use eventsource_core::backend::wake_ups;
+
+    use super::*;
+    use crate::schema::EVENTS;
+
+    #[test]
+    fn the_options_reach_the_database() {
+        let directory = tempfile::tempdir().unwrap();
+        let pragma = |connection: &Connection, name: &str| -> i64 {
+            connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
+        };
+        for (synchronous, level) in
+            [(Synchronous::Normal, 1), (Synchronous::Full, 2), (Synchronous::Extra, 3)]
+        {
+            let options = SqliteOptions::file(directory.path().join(format!("{level}.db")))
+                .with_synchronous(synchronous)
+                .with_busy_timeout(Duration::from_millis(1_234));
+            let writer = WriteConnection::open(&options, &EVENTS, Arc::new(wake_ups().0)).unwrap();
+            let reader = ReadConnection::open(&options).unwrap();
+            for connection in [&writer.read.connection, &reader.connection] {
+                assert_eq!(pragma(connection, "busy_timeout"), 1_234);
+                let journal: String =
+                    connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+                assert_eq!(journal, "wal");
+            }
+            assert_eq!(pragma(&writer.read.connection, "synchronous"), level);
+            assert_eq!(pragma(&writer.read.connection, "secure_delete"), 1);
+            assert_eq!(pragma(&reader.connection, "query_only"), 1);
+        }
+    }
+}

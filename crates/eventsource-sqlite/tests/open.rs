@@ -3,9 +3,9 @@
 
 mod common;
 
-use std::{error::Error as _, fs, path::Path, time::Duration};
+use std::{collections::HashSet, error::Error as _, fs, path::Path, time::Duration};
 
-use common::{ForeignLock, append, audit, event, feed, stream};
+use common::{ForeignLock, append, audit, event, feed, stream, told};
 use eventsource_core::{
     ConsumerId, Error, ErrorKind, EventId, ExpectedVersion, Incarnation, Log, LogId, Position,
     checkpoint::CheckpointStore,
@@ -17,6 +17,7 @@ use eventsource_core::{
     },
 };
 use eventsource_sqlite::{SqliteOptions, SqliteReadModels, SqliteStore};
+use futures_util::future::try_join_all;
 use rusqlite::Connection;
 use tempfile::tempdir;
 
@@ -314,4 +315,29 @@ async fn closing_finishes_what_is_queued_and_refuses_what_comes_later() {
     assert!(!directory.path().join("a.db-wal").exists(), "closing leaves one file behind");
     let store = SqliteStore::open(&path).await.unwrap();
     assert_eq!(audit(&store, &path).await.len(), 50);
+}
+
+#[tokio::test]
+async fn a_path_that_is_too_long_is_told_whole() {
+    let directory = tempdir().unwrap();
+    // Each part is allowed, and the whole is longer than SQLite takes.
+    let deep = (0..5).fold(directory.path().to_owned(), |path, _| path.join("x".repeat(200)));
+    fs::create_dir_all(&deep).unwrap();
+    let error = refusal(SqliteOptions::file(deep.join("a.db"))).await;
+    assert_eq!(error.kind(), &ErrorKind::Unavailable, "{error:?}");
+    told(&error, &["cannot be opened", "/a.db"]);
+}
+
+#[tokio::test]
+async fn starters_at_once_make_one_log() {
+    let directory = tempdir().unwrap();
+    for round in 0..5 {
+        let path = directory.path().join(format!("{round}.db"));
+        let opening = (0..8).map(|_| SqliteStore::open(&path));
+        let stores = try_join_all(opening).await.unwrap();
+        let logs: HashSet<Log> = stores.iter().map(EventStore::log).collect();
+        assert_eq!(logs.len(), 1);
+        try_join_all(stores.iter().map(|store| store.append(append("a")))).await.unwrap();
+        assert_eq!(audit(&stores[0], &path).await.len(), stores.len());
+    }
 }

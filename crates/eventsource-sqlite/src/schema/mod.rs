@@ -183,3 +183,63 @@ fn use_write_ahead_log(connection: &Connection, busy_timeout: Duration) -> Outco
 fn refused(kind: ErrorKind, message: impl Into<String>, options: &SqliteOptions) -> Failure {
     Error::new(kind, message).with_context("database", options.database()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::log;
+
+    const FIRST: &str = EVENTS.migrations[0];
+    const SECOND: &str = "ALTER TABLE es_streams ADD COLUMN colour TEXT NOT NULL DEFAULT 'none'";
+
+    fn with(migrations: &'static [&'static str]) -> Schema {
+        Schema { migrations, ..EVENTS }
+    }
+
+    fn connect(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection.busy_timeout(Duration::from_secs(60)).unwrap();
+        connection
+    }
+
+    #[test]
+    fn an_older_database_is_migrated_once_by_starters_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let options = SqliteOptions::file(&path).with_busy_timeout(Duration::from_secs(60));
+        let (older, newer) = (with(&[FIRST]), with(&[FIRST, SECOND]));
+        older.prepare(&connect(&path), &options).unwrap();
+        let log = log::identity(&connect(&path)).unwrap();
+
+        let refused = newer.verify(&connect(&path), &options).unwrap_err().tell("open", "a.db");
+        assert_eq!(refused.kind(), &ErrorKind::SchemaTooOld { found: 1, needed: 2 });
+
+        thread::scope(|scope| {
+            let start = || newer.prepare(&connect(&path), &options);
+            let starters: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+            for starter in starters {
+                starter.join().unwrap().unwrap();
+            }
+        });
+        newer.verify(&connect(&path), &options).unwrap();
+        assert_eq!(log::identity(&connect(&path)).unwrap(), log, "the log stays the same");
+
+        let refused = older.prepare(&connect(&path), &options).unwrap_err().tell("open", "a.db");
+        assert_eq!(refused.kind(), &ErrorKind::SchemaTooNew { found: 2, known: 1 });
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_older_tables() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let options = SqliteOptions::file(&path);
+        let older = with(&[FIRST]);
+        older.prepare(&connect(&path), &options).unwrap();
+        let failing = with(&[FIRST, SECOND, "ALTER TABLE nowhere ADD COLUMN x"]);
+        assert!(failing.prepare(&connect(&path), &options).is_err());
+        older.verify(&connect(&path), &options).unwrap();
+        with(&[FIRST, SECOND]).prepare(&connect(&path), &options).expect("no part of it was done");
+    }
+}
