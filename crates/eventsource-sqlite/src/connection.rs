@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     SqliteOptions,
-    error::{Failure, Outcome},
+    error::{Failure, Outcome, READ_ONLY_FILE},
     file::OpenFiles,
     options::{Location, Synchronous},
     row::Interned,
@@ -69,6 +69,12 @@ impl WriteConnection {
     /// Opens the connection, and creates or migrates the tables.
     pub(crate) fn open(options: &SqliteOptions, schema: &Schema, waker: Arc<Waker>) -> Outcome<Self> {
         let connection = open(options, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        // A file that cannot be written is opened all the same, and would refuse the first write only.
+        if connection.is_readonly("main")? {
+            return Err(Error::new(ErrorKind::ReadOnly, READ_ONLY_FILE)
+                .with_context("database", options.database())
+                .into());
+        }
         let synchronous = match options.synchronous {
             Synchronous::Normal => "NORMAL",
             Synchronous::Full => "FULL",

@@ -119,21 +119,20 @@ fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'sta
             false,
             "the database file is damaged; restore a copy, or save what can be read with `.recover` of sqlite3",
         ),
-        ErrorCode::ReadOnly => (
+        ErrorCode::ReadOnly if extended_code(error) == Some(ffi::SQLITE_READONLY_DIRECTORY) => (
             ErrorKind::ReadOnly,
             false,
-            "the database can only be read; to be written, its file and its directory must be writable",
+            "the directory of the database cannot be written, which even reading needs for the write-ahead log",
         ),
+        ErrorCode::ReadOnly => (ErrorKind::ReadOnly, false, READ_ONLY_FILE),
         ErrorCode::CannotOpen => (
             ErrorKind::Unavailable,
             false,
-            "the database file cannot be opened; see whether its directory exists, and the rights to both",
+            "the database file cannot be opened; its directory must exist and be writable, even for reading",
         ),
         ErrorCode::PermissionDenied => (ErrorKind::Unavailable, false, "access to the database is denied"),
         // No memory or no space for the index of the write-ahead log is told as an I/O error too.
-        ErrorCode::SystemIoFailure
-            if told_by_database(error).map(|e| e.extended_code) == Some(ffi::SQLITE_IOERR_SHMSIZE) =>
-        {
+        ErrorCode::SystemIoFailure if extended_code(error) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
             (ErrorKind::StorageFull, false, "there is no space left for the index of the write-ahead log")
         }
         ErrorCode::SystemIoFailure => {
@@ -151,6 +150,10 @@ fn classify(code: ErrorCode, error: &rusqlite::Error) -> (ErrorKind, bool, &'sta
     }
 }
 
+/// What is wrong with a file that can be read and not written.
+pub(crate) const READ_ONLY_FILE: &str =
+    "the database can only be read; to be written, its file and its directory must be writable";
+
 /// Bytes of a value, and of a row, that SQLite holds (<https://sqlite.org/limits.html>).
 pub(crate) const ROW_BYTES_MAX: u64 = 1_000_000_000;
 
@@ -163,6 +166,10 @@ fn told_by_database(error: &rusqlite::Error) -> Option<&ffi::Error> {
         }
         _ => None,
     }
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    told_by_database(error).map(|error| error.extended_code)
 }
 
 fn code(error: &rusqlite::Error) -> Option<ErrorCode> {

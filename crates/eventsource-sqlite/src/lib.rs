@@ -37,6 +37,7 @@
 //! made earlier, and what a file system or disk keeps of overwritten blocks, are out of reach.
 //!
 //! # Not supported
+//! Reading a file whose directory cannot be written: SQLite makes the index of its write-ahead log there, even to read.
 //! Files on network file systems, because SQLite's locks do not work there. A file must not be moved, deleted or replaced
 //! while it is open: on Unix every call is refused from then on, so that nothing is acknowledged that nobody would find.
 

@@ -5,14 +5,17 @@ mod common;
 
 use std::path::Path;
 
-use common::{ForeignLock, append, audit, event, events, stream};
+use common::{
+    append, audit, event, events,
+    groups::{open_gated, queue},
+    stream,
+};
 use eventsource_core::{
     ExpectedVersion, Position,
     store::{Append, EventFeed, EventStore, FeedOptions, ReadOptions},
 };
 use eventsource_sqlite::{SqliteOptions, SqliteStore};
 use eventsource_testing::poll_times;
-use futures_util::FutureExt;
 use tempfile::tempdir;
 
 /// How often each number of polls is tried: the writer is at another place each time.
@@ -50,24 +53,35 @@ async fn a_dropped_append_happened_whole_or_not_at_all() {
 async fn an_append_that_is_dropped_while_it_is_queued_never_happens() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
-    let store = open(&path).await;
-    let lock = ForeignLock::take(&path);
-    let mut taken = Box::pin(store.append(append("taken")));
-    assert!((&mut taken).now_or_never().is_none());
+    let (store, clock) = open_gated(&path).await;
+    // The writer is inside a commit, and takes what is queued when that is done.
+    let (reached, release) = clock.hold();
+    let taken = queue(&store, append("taken"));
+    reached.recv().unwrap();
     let dropped = append("dropped");
     assert!(poll_times(store.append(dropped.clone()), 1).await.is_none());
-    drop(lock);
+    drop(release);
     taken.await.unwrap();
     // It was queued before the next one, which is done.
     store.append(append("later")).await.unwrap();
-    let happened = events(&store, &stream("dropped")).await;
-    // The writer may have taken it together with the first, before it was dropped; but never later.
-    if happened.is_empty() {
-        assert!(!store.append(dropped).await.unwrap().deduplicated);
-    } else {
-        assert!(store.append(dropped).await.unwrap().deduplicated);
-    }
+    assert!(events(&store, &stream("dropped")).await.is_empty());
+    assert!(!store.append(dropped).await.unwrap().deduplicated);
     assert_eq!(audit(&store, &path).await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_append_that_is_dropped_while_it_is_committed_happens() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let (store, clock) = open_gated(&path).await;
+    let (reached, release) = clock.hold();
+    let dropped = append("dropped");
+    let committing = queue(&store, dropped.clone());
+    reached.recv().unwrap();
+    drop(committing);
+    drop(release);
+    assert!(store.append(dropped).await.unwrap().deduplicated);
+    assert_eq!(audit(&store, &path).await.len(), 1);
 }
 
 #[tokio::test]

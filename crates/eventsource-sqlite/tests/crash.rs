@@ -9,16 +9,16 @@ use std::{
     process::{Child, Stdio},
 };
 
-use common::{audit, child, event, stream};
+use common::{audit, children::child, event, stream};
 use eventsource_core::{
-    EventId, ExpectedVersion, Position,
+    EventId, ExpectedVersion, Position, RecordedEvent,
     store::{Append, EventFeed, EventStore, FeedOptions},
 };
 use eventsource_sqlite::SqliteStore;
 use tempfile::tempdir;
 
 const CHILD: &str = "EVENTSOURCE_CRASH_TEST_FILE";
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 12;
 const TASKS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,11 +37,10 @@ async fn what_was_acknowledged_survives_being_killed() {
         kill_somewhere(&mut appender, &mut acknowledged);
 
         let store = SqliteStore::open(&path).await.unwrap();
-        let found: HashMap<EventId, (String, u64)> = audit(&store, &path)
-            .await
-            .into_iter()
-            .map(|e| (e.id, (e.stream.to_string(), e.version.get())))
-            .collect();
+        let events = audit(&store, &path).await;
+        check_appends(&events);
+        let found: HashMap<EventId, (String, u64)> =
+            events.into_iter().map(|e| (e.id, (e.stream.to_string(), e.version.get()))).collect();
         for (id, place) in &acknowledged {
             assert_eq!(found.get(id), Some(place), "event {id} was acknowledged");
         }
@@ -50,6 +49,29 @@ async fn what_was_acknowledged_survives_being_killed() {
         assert!(head > Position::START);
     }
     assert!(acknowledged.len() > ROUNDS, "the test has seen appends");
+}
+
+/// Every append is there whole or not at all, acknowledged or not; and those of one task are there in their order, none
+/// left out.
+fn check_appends(events: &[RecordedEvent]) {
+    let mut written: HashMap<&str, Vec<(&str, Vec<&RecordedEvent>)>> = HashMap::new();
+    for event in events {
+        let text = std::str::from_utf8(&event.payload).unwrap();
+        let [task, append, _] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
+        let appends = written.entry(task).or_default();
+        match appends.last_mut() {
+            Some((last, parts)) if *last == append => parts.push(event),
+            _ => appends.push((append, vec![event])),
+        }
+    }
+    for (task, appends) in written {
+        for (number, (append, parts)) in appends.iter().enumerate() {
+            assert_eq!(*append, number.to_string(), "{task}");
+            let [first, second] = parts[..] else { panic!("append {append} of {task}: {parts:?}") };
+            assert!(first.stream.key().starts_with("shared") && second.stream.key().starts_with("own"));
+            assert_eq!(first.recorded_at, second.recorded_at, "one commit");
+        }
+    }
 }
 
 /// Kills the child after a random number of acknowledgements, and collects all that it had written until then.
@@ -74,17 +96,21 @@ fn kill_somewhere(appender: &mut Child, acknowledged: &mut HashMap<EventId, (Str
 
 async fn append_until_killed(path: &str) {
     let store = SqliteStore::open(path).await.unwrap();
-    let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(append_for_ever(store.clone(), task))).collect();
+    let life = EventId::generate();
+    let tasks: Vec<_> =
+        (0..TASKS).map(|task| tokio::spawn(append_for_ever(store.clone(), life, task))).collect();
     for task in tasks {
         task.await.unwrap();
     }
 }
 
-async fn append_for_ever(store: SqliteStore, task: usize) {
+/// Payloads say which task of which process wrote them, and as which of its appends.
+async fn append_for_ever(store: SqliteStore, life: EventId, task: usize) {
     // Some tasks share a stream, and each append writes two streams.
     let (shared, own) = (stream(format!("shared-{}", task % 3)), stream(format!("own-{task}")));
-    loop {
-        let (first, second) = (event(vec![b'x'; 100]), event(vec![b'y'; 3_000]));
+    for number in 0.. {
+        let payload = |length| format!("{life}-{task} {number} {}", "x".repeat(length));
+        let (first, second) = (event(payload(100)), event(payload(3_000)));
         let ids = [first.id, second.id];
         let append = Append::new(shared.clone(), ExpectedVersion::Any, vec![first]).and(
             own.clone(),

@@ -4,13 +4,9 @@
 
 mod common;
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path};
 
-use common::{audit, child, event, events, stream};
+use common::{audit, children::in_mount_namespace, event, events, stream};
 use eventsource_core::{
     ErrorKind, ExpectedVersion,
     store::{Append, EventStore},
@@ -29,19 +25,7 @@ async fn a_full_disk_loses_nothing_and_the_store_goes_on() {
         return fill(Path::new(&directory)).await;
     }
     let directory = tempdir().unwrap();
-    let test = child(NAME, CHILD, directory.path());
-    let mount = "mount -t tmpfs -o size=4m tmpfs \"$1\" && shift && exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", mount, "sh"]);
-    command.arg(directory.path()).arg(test.get_program()).args(test.get_args());
-    command.env(CHILD, directory.path()).stdin(Stdio::null());
-    let output = command.output().expect("this test needs the command unshare");
-    let told =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(
-        output.status.success() && told.contains("1 passed"),
-        "this test mounts a small disk, which needs root or user namespaces:\n{told}"
-    );
+    in_mount_namespace("mount -t tmpfs -o size=4m tmpfs \"$1\"", NAME, CHILD, directory.path());
 }
 
 async fn fill(directory: &Path) {

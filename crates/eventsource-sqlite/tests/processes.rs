@@ -5,7 +5,7 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{audit, child, event, events, feed, stream};
+use common::{audit, children::child, event, events, feed, stream};
 use eventsource_core::{
     ExpectedVersion,
     store::{Append, Close, EventStore},

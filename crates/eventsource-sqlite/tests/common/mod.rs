@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::needless_pass_by_value, reason = "numbers and texts are handed over as they stand")]
 
+pub(crate) mod children;
 pub(crate) mod groups;
 pub(crate) mod stores;
 
 use std::{
     error::Error as _,
     path::Path,
-    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -124,13 +124,6 @@ impl Clock for GateClock {
         }
         self.ticks.now()
     }
-}
-
-/// This test binary once more, running only the test of this name, with a variable that tells it to be a child.
-pub(crate) fn child(test: &str, variable: &str, value: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture"]).env(variable, value);
-    command
 }
 
 /// What every message promises: these words, one line of this level only, without what its cause says.
