@@ -107,8 +107,8 @@ impl Import {
         event: RecordedEvent,
     ) -> Outcome<Importing> {
         let tail = stream.tail.after(&event);
-        if let (Lifecycle::Erased, Some(stream_row)) = (tail.lifecycle, stream.row) {
-            removal::wipe(connection, stream_row, &event.stream)?;
+        if tail.lifecycle == Lifecycle::Erased {
+            removal::wipe(connection, stream.row, &event.stream)?;
             self.wiped = true;
         }
         self.tail.check_room(1)?;

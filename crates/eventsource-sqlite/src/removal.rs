@@ -55,8 +55,8 @@ impl StreamErasure for SqliteStore {
             record,
         };
         self.write("erase", |writer| {
-            let erased =
-                change.write(writer, |connection, head| wipe(connection, head.row, &head.info.stream))?;
+            let erased = change
+                .write(writer, |connection, head| wipe(connection, Some(head.row), &head.info.stream))?;
             writer.forget_write_ahead_log();
             Ok(erased)
         })
@@ -125,15 +125,17 @@ impl Change {
     }
 }
 
-/// Wipes the content of every event of a stream, of its letters and of edits of them, and its snapshots. After the commit
-/// the write-ahead log is to be forgotten.
-pub(crate) fn wipe(connection: &Connection, stream_row: i64, stream: &StreamId) -> Outcome<()> {
-    connection.execute(
-        "UPDATE es_events SET payload = x'', metadata = x'', correlation = NULL, erased = 1 WHERE stream_id = ?1",
-        [stream_row],
-    )?;
+/// Wipes the content of every event of a stream, which may have none yet, of its letters and of edits of them, and its
+/// snapshots. After the commit the write-ahead log is to be forgotten.
+pub(crate) fn wipe(connection: &Connection, stream_row: Option<i64>, stream: &StreamId) -> Outcome<()> {
+    if let Some(stream_row) = stream_row {
+        connection.execute(
+            "UPDATE es_events SET payload = x'', metadata = x'', correlation = NULL, erased = 1 WHERE stream_id = ?1",
+            [stream_row],
+        )?;
+        request::erase(connection, stream_row)?;
+    }
     snapshot::delete(connection, stream)?;
     dead_letter::erase(connection, log::identity(connection)?.id, stream)?;
-    request::erase(connection, stream_row)?;
     Ok(())
 }

@@ -5,12 +5,16 @@ mod common;
 
 use std::{fs, path::Path};
 
-use common::{append, audit, stream};
+use common::{append, audit, stores::Stores, stream};
 use eventsource_core::{
-    EventId, ExpectedVersion, Metadata, NewEvent, StateType, StreamId, StreamVersion, Timestamp,
+    ErrorKind, EventId, ExpectedVersion, MemoryStore, Metadata, NewEvent, Position, StateType, StreamId,
+    StreamVersion, Timestamp,
     codec::{CodecTag, TransformTag},
     lifecycle::{Lifecycle, LifecycleNote},
-    store::{Append, EventImport, EventStore, SaveOutcome, Snapshot, SnapshotStore, StreamErasure},
+    store::{
+        Append, EventFeed, EventImport, EventStore, FeedOptions, SaveOutcome, Snapshot, SnapshotStore,
+        StreamErasure,
+    },
 };
 use eventsource_sqlite::SqliteStore;
 use tempfile::tempdir;
@@ -100,4 +104,41 @@ async fn an_imported_erasure_wipes_too() {
     }
     assert_eq!(target.stream(&a).await.unwrap().lifecycle, Lifecycle::Erased);
     assert!(common::feed(&target).await[0].erased);
+}
+
+#[tokio::test]
+async fn an_imported_erasure_counts_for_what_follows_it() {
+    let source = MemoryStore::new();
+    source.append(append("a")).await.unwrap();
+    let everything = FeedOptions::default();
+    let before = source.read_feed(Position::START, &everything).await.unwrap().events;
+    source.erase(&stream("a"), &LifecycleNote::default()).await.unwrap();
+    let after = source.read_feed(Position::START, &everything).await.unwrap().events;
+    let [original, wiped, record] = [&before[0], &after[0], &after[1]].map(Clone::clone);
+
+    let stores = Stores::new().await;
+    for store in stores.each() {
+        let late = [original.clone(), record.clone(), original.clone()];
+        let error = store.import(&late).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::HistoryDiverged, "{}: its content is gone", store.name);
+        let imported = store.import(&[original.clone(), record.clone(), wiped.clone()]).await.unwrap();
+        assert_eq!((imported.written, imported.present), (2, 1), "{}", store.name);
+    }
+}
+
+#[tokio::test]
+async fn an_imported_erasure_takes_snapshots_that_were_there_before_their_stream() {
+    let source = MemoryStore::new();
+    source.append(append("a")).await.unwrap();
+    source.erase(&stream("a"), &LifecycleNote::default()).await.unwrap();
+    let mut record =
+        source.read_feed(Position::START, &FeedOptions::default()).await.unwrap().events.remove(1);
+    record.version = StreamVersion::FIRST;
+    let stores = Stores::new().await;
+    for store in stores.each() {
+        let kept = snapshot(&stream("a"), 1);
+        assert_eq!(store.save(kept.clone()).await.unwrap(), SaveOutcome::Saved, "{}", store.name);
+        store.import(std::slice::from_ref(&record)).await.unwrap();
+        assert!(!store.exists(&kept.stream, &kept.state_type, 1).await.unwrap(), "{}", store.name);
+    }
 }

@@ -1,6 +1,6 @@
 //! Importing into the store in memory.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use async_trait::async_trait;
 
@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     EventId, RecordedEvent, Result, StreamId, Timestamp,
-    backend::{ImportStep, StreamTail, check_import, import_step},
+    backend::{ImportStep, StreamTail, check_import, erase, import_step},
+    lifecycle::Lifecycle,
     store::{EventImport, Imported},
 };
 
@@ -48,8 +49,11 @@ impl Write for Import {
                 Some(present) => Some(present),
                 None => stream.written.get(&event.version.get()).and_then(|index| events.get(*index)),
             };
+            // What an erasure in this import will have wiped.
+            let wiped = stream.tail.lifecycle == Lifecycle::Erased && event.version < stream.tail.version;
+            let present = present.map(|e| if wiped { Cow::Owned(erase(e)) } else { Cow::Borrowed(e) });
             let same_id = state.event(event.id).or_else(|| events.get(*ids.get(&event.id)?));
-            match import_step(&event, &stream.tail, present, same_id)? {
+            match import_step(&event, &stream.tail, present.as_deref(), same_id)? {
                 ImportStep::Present => outcome.present += 1,
                 ImportStep::Write => {
                     stream.tail = stream.tail.after(&event);

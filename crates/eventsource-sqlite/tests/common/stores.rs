@@ -46,6 +46,12 @@ pub(crate) struct Named {
     store: Arc<dyn Ports>,
 }
 
+impl Named {
+    pub(crate) fn new(name: &'static str, store: Arc<dyn Ports>) -> Self {
+        Self { name, store }
+    }
+}
+
 impl Deref for Named {
     type Target = Arc<dyn Ports>;
 
@@ -85,10 +91,7 @@ impl Stores {
         let options = sqlite(SqliteOptions::file(directory.path().join("a.db")));
         let sqlite = SqliteStore::open_with(options).await.unwrap();
         let memory = MemoryStore::with_options(memory(MemoryOptions::default()));
-        let stores = [
-            Named { name: "memory", store: Arc::new(memory) },
-            Named { name: "SQLite", store: Arc::new(sqlite) },
-        ];
+        let stores = [Named::new("memory", Arc::new(memory)), Named::new("SQLite", Arc::new(sqlite))];
         Self { directory, stores }
     }
 
