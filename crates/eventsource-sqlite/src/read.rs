@@ -63,16 +63,14 @@ pub(crate) fn page(
 
 /// Finds versions that are missing, so that no state is ever folded from a stream with a hole.
 struct Unbroken {
-    /// What must come; empty where the reader asked for a past, which has holes.
-    awaited: RangeInclusive<i64>,
+    /// What must come; nothing where the reader asked for a past, which has holes.
+    awaited: Option<RangeInclusive<i64>>,
     direction: Direction,
 }
 
 impl Unbroken {
     fn new(versions: RangeInclusive<i64>, options: &ReadOptions) -> Self {
-        // An empty range: nothing is awaited, and nothing is looked at.
-        let awaited = if options.as_of.is_some() { RangeInclusive::new(1, 0) } else { versions };
-        Self { awaited, direction: options.direction }
+        Self { awaited: options.as_of.is_none().then_some(versions), direction: options.direction }
     }
 
     /// The next row has this version.
@@ -89,9 +87,10 @@ impl Unbroken {
     }
 
     fn next(&mut self) -> Option<i64> {
+        let awaited = self.awaited.as_mut()?;
         match self.direction {
-            Direction::Forward => self.awaited.next(),
-            Direction::Backward => self.awaited.next_back(),
+            Direction::Forward => awaited.next(),
+            Direction::Backward => awaited.next_back(),
         }
     }
 }
