@@ -57,6 +57,7 @@ mod log;
 mod lookup;
 mod options;
 mod poll;
+mod projection;
 mod read;
 mod read_models;
 mod reader;
@@ -69,8 +70,11 @@ mod status;
 mod store;
 mod writer;
 
+pub use rusqlite;
+
 pub use self::{
     options::{Location, SqliteOptions, Synchronous},
+    projection::{SqliteBatchProjection, SqliteProjection, SqliteTarget},
     read_models::SqliteReadModels,
     store::SqliteStore,
 };

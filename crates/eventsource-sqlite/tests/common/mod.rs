@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "numbers and texts are handed over as they stand")]
 
 pub(crate) mod groups;
+pub(crate) mod ledger;
 pub(crate) mod stores;
 
 use std::{
