@@ -239,7 +239,7 @@ pub trait DeadLetterStore: Close {
     ///
     /// # Cancel safety
     /// A dropped call happened whole or not at all.
-    async fn change(
+    async fn change_letter(
         &self,
         consumer: &ConsumerId,
         log: LogId,

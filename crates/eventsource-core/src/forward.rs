@@ -67,14 +67,14 @@ impl<T: DeadLetterStore + ?Sized> DeadLetterStore for Arc<T> {
         (**self).letters(consumer, log, options).await
     }
 
-    async fn change(
+    async fn change_letter(
         &self,
         consumer: &ConsumerId,
         log: LogId,
         event: EventId,
         change: &LetterChange,
     ) -> Result<bool> {
-        (**self).change(consumer, log, event, change).await
+        (**self).change_letter(consumer, log, event, change).await
     }
 
     async fn remove_letters(&self, consumer: &ConsumerId) -> Result<u64> {

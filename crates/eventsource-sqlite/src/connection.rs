@@ -7,7 +7,7 @@ use std::{
 };
 
 use eventsource_core::{Clock, Error, ErrorKind, Position, backend::Waker};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::{
     SqliteOptions,
@@ -108,6 +108,11 @@ impl WriteConnection {
         connection.prepare_cached("COMMIT").and_then(|mut s| s.execute([])).map_err(Failure::Commit)?;
         drop(unfinished);
         Ok(written)
+    }
+
+    /// Begins a transaction that code of the application takes part in. Dropping it rolls back.
+    pub(crate) fn begin(&self) -> Outcome<Transaction<'_>> {
+        Ok(Transaction::new_unchecked(&self.read.connection, TransactionBehavior::Immediate)?)
     }
 
     /// Runs a piece of work, and turns a panic into an error, so that the thread goes on.

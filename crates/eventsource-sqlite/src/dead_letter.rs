@@ -29,7 +29,8 @@ impl DeadLetterStore for SqliteReadModels {
     async fn park(&self, letters: &[DeadLetter], limits: ParkingLimits) -> Result<ParkOutcome> {
         let (letters, beside_events) = (letters.to_vec(), self.are_beside_events());
         let parked = self.database().write("park", move |writer| {
-            let parked = writer.transaction(|connection| park(connection, &letters, limits, beside_events));
+            let parked =
+                writer.transaction(|connection| park(connection, letters.iter(), limits, beside_events));
             match parked {
                 Ok(()) => Ok(ParkOutcome::Parked),
                 Err(Failure::Told(e)) if matches!(e.kind(), ErrorKind::ParkingFull(_)) => {
@@ -62,7 +63,7 @@ impl DeadLetterStore for SqliteReadModels {
         page.await
     }
 
-    async fn change(
+    async fn change_letter(
         &self,
         consumer: &ConsumerId,
         log: LogId,
@@ -113,9 +114,9 @@ impl DeadLetterStore for SqliteReadModels {
 
 /// Parks letters inside a transaction, which `ParkingFull` rolls back. Where the events lie in the same database, letters
 /// of erased streams are blank.
-pub(crate) fn park(
+pub(crate) fn park<'l>(
     connection: &Connection,
-    letters: &[DeadLetter],
+    letters: impl Iterator<Item = &'l DeadLetter>,
     limits: ParkingLimits,
     beside_events: bool,
 ) -> Outcome<()> {

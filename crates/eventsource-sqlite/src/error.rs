@@ -1,5 +1,7 @@
 //! The one map from errors of the driver to errors of the library.
 
+use std::error::Error as StdError;
+
 use eventsource_core::{Error, ErrorKind};
 use rusqlite::{ErrorCode, ffi};
 
@@ -174,6 +176,30 @@ fn extended_code(error: &rusqlite::Error) -> Option<i32> {
 
 fn code(error: &rusqlite::Error) -> Option<ErrorCode> {
     told_by_database(error).map(|error| error.code)
+}
+
+/// The failure of the database that an error of the application tells of, if it does: no event is to blame for it.
+pub(crate) fn database_failure(error: &(dyn StdError + 'static)) -> Option<Failure> {
+    let mut link = error;
+    let told = loop {
+        match link.downcast_ref().and_then(told_by_database) {
+            Some(told) => break told,
+            None => link = link.source()?,
+        }
+    };
+    let is_failure = matches!(
+        told.code,
+        ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+    );
+    is_failure.then(|| Failure::Statement(rusqlite::Error::SqliteFailure(*told, Some(error.to_string()))))
 }
 
 #[cfg(test)]

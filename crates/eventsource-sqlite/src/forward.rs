@@ -25,7 +25,7 @@ impl CheckpointStore for SqliteStore {
     }
 
     async fn change(&self, key: &SegmentKey, epoch: Epoch, change: SegmentChange) -> Result<SegmentOutcome> {
-        CheckpointStore::change(self.read_models(), key, epoch, change).await
+        self.read_models().change(key, epoch, change).await
     }
 
     async fn remove(&self, consumer: &ConsumerId) -> Result<u64> {
@@ -61,14 +61,14 @@ impl DeadLetterStore for SqliteStore {
         self.read_models().letters(consumer, log, options).await
     }
 
-    async fn change(
+    async fn change_letter(
         &self,
         consumer: &ConsumerId,
         log: LogId,
         event: EventId,
         change: &LetterChange,
     ) -> Result<bool> {
-        DeadLetterStore::change(self.read_models(), consumer, log, event, change).await
+        self.read_models().change_letter(consumer, log, event, change).await
     }
 
     async fn remove_letters(&self, consumer: &ConsumerId) -> Result<u64> {

@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use eventsource_core::{
-    ConsumerName, LogId, Result, StreamId, StreamVersion, backend::check_inbox_step, inbox::Inbox,
+    BoxError, ConsumerName, LogId, RecordedEvent, Result, StreamId, StreamVersion, backend::check_inbox_step,
+    inbox::Inbox,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::{
     SqliteReadModels,
-    error::Outcome,
+    error::{Failure, Outcome},
+    projection::guarded,
     row::{number, version},
 };
 
@@ -42,8 +44,44 @@ impl Inbox for SqliteReadModels {
     }
 }
 
+impl SqliteReadModels {
+    /// Applies the effect of an event that a bus delivered to a group, unless the group has applied it before, or a later one
+    /// of its stream. Whether it was applied now.
+    ///
+    /// # Atomicity
+    /// The effect and the step of the inbox are one commit. When the effect fails or panics, nothing was written.
+    ///
+    /// # Errors
+    /// What the effect returned; failures of the database, as an [`Error`](eventsource_core::Error).
+    ///
+    /// # Cancel safety
+    /// A dropped call happened whole or not at all; call it again.
+    pub async fn apply_once<E: Into<BoxError>>(
+        &self,
+        group: &ConsumerName,
+        log: LogId,
+        event: &RecordedEvent,
+        effect: impl FnOnce(&Transaction<'_>) -> Result<(), E> + Send + 'static,
+    ) -> Result<bool, BoxError> {
+        let (group, stream, version) = (group.clone(), event.stream.clone(), event.version);
+        let done = self.database().write("apply once", move |writer| {
+            let transaction = writer.begin()?;
+            if applied(&transaction, &group, log, &stream)? >= version {
+                return Ok(Ok(false));
+            }
+            if let Err(error) = guarded(&transaction, || effect(&transaction).map_err(Into::into)) {
+                return Ok(Err(error));
+            }
+            put(&transaction, &group, log, &stream, version)?;
+            transaction.commit().map_err(Failure::Commit)?;
+            Ok(Ok(true))
+        });
+        done.await?
+    }
+}
+
 /// The version of the last event of a stream that a group applied.
-pub(crate) fn applied(
+fn applied(
     connection: &Connection,
     group: &ConsumerName,
     log: LogId,
@@ -68,7 +106,7 @@ pub(crate) fn applied(
     found.map_or(Ok(StreamVersion::ZERO), version)
 }
 
-pub(crate) fn put(
+fn put(
     connection: &Connection,
     group: &ConsumerName,
     log: LogId,

@@ -60,6 +60,7 @@ mod log;
 mod lookup;
 mod options;
 mod poll;
+mod projection;
 mod read;
 mod read_models;
 mod reader;
@@ -72,8 +73,11 @@ mod status;
 mod store;
 mod writer;
 
+pub use rusqlite;
+
 pub use self::{
     options::{Location, SqliteOptions, Synchronous},
+    projection::{SqliteBatchProjection, SqliteProjection, SqliteTarget},
     read_models::SqliteReadModels,
     store::SqliteStore,
 };

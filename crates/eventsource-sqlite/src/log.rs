@@ -24,10 +24,12 @@ pub(crate) fn identity(connection: &Connection) -> Outcome<Log> {
     })?
 }
 
+/// The statement behind [`head`]: one step into the table.
+pub(crate) const HEAD: &str = "SELECT max(position) FROM es_events";
+
 /// The last position of the log, or its start.
 pub(crate) fn head(connection: &Connection) -> Outcome<Position> {
-    let last: Option<i64> =
-        connection.prepare_cached("SELECT max(position) FROM es_events")?.query_row([], |row| row.get(0))?;
+    let last: Option<i64> = connection.prepare_cached(HEAD)?.query_row([], |row| row.get(0))?;
     last.map_or(Ok(Position::START), position)
 }
 

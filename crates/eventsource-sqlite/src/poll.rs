@@ -55,3 +55,55 @@ async fn poll(database: Weak<Database>, waker: Arc<Waker>, interval: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Instant};
+
+    use eventsource_core::store::EventFeed;
+    use rusqlite::StatementStatus;
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::{SqliteOptions, SqliteStore};
+
+    const INTERVAL: Duration = Duration::from_millis(20);
+
+    async fn open(path: &Path) -> SqliteStore {
+        // With one connection that reads, its counter counts all.
+        let options = SqliteOptions::file(path).with_readers(1).with_poll_interval(INTERVAL);
+        SqliteStore::open_with(options).await.unwrap()
+    }
+
+    /// How often the store was asked for the last position.
+    async fn asked(store: &SqliteStore) -> i32 {
+        store
+            .read("asked", |reader| {
+                Ok(reader.connection.prepare_cached(log::HEAD)?.get_status(StatementStatus::Run))
+            })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_while_nobody_waits_and_one_statement_an_interval_otherwise() {
+        let directory = tempdir().unwrap();
+        let (idle, waited) =
+            (open(&directory.path().join("a.db")).await, open(&directory.path().join("b.db")).await);
+        let began = Instant::now();
+        // Ten that wait cost no more than one.
+        let waiting: Vec<_> = (0..10)
+            .map(|_| {
+                let mut hints = EventFeed::wake_ups(&waited);
+                tokio::spawn(async move { hints.wait().await })
+            })
+            .collect();
+        while asked(&waited).await < 10 {
+            tokio::task::yield_now().await;
+        }
+        let intervals = began.elapsed().as_millis() / INTERVAL.as_millis();
+        assert!(asked(&waited).await as u128 <= intervals + 1);
+        assert_eq!(asked(&idle).await, 0);
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}

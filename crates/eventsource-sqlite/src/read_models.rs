@@ -3,9 +3,20 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use eventsource_core::{Result, backend::wake_ups, store::Close};
+use eventsource_core::{
+    ConsumerName, Error, EventSet, Result, backend::wake_ups, projection::TableSuffix, store::Close,
+};
+use rusqlite::Connection;
 
-use crate::{SqliteOptions, database::Database, schema};
+use crate::{
+    SqliteBatchProjection, SqliteOptions, SqliteProjection, SqliteTarget,
+    checkpoint::active_version,
+    connection::ReadConnection,
+    database::Database,
+    error::{Outcome, database_failure},
+    projection::{PerBatch, PerEvent},
+    schema,
+};
 
 /// Read models in an SQLite database: the tables that projections make, and beside them the checkpoints, dead letters and
 /// inboxes of their consumers. A handle: clones share the same connections.
@@ -67,6 +78,95 @@ impl SqliteReadModels {
     pub fn options(&self) -> &SqliteOptions {
         self.0.options()
     }
+
+    /// A projection into this database.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a category of its event type breaks its rules.
+    pub fn projection<P: SqliteProjection>(&self, projection: P) -> Result<SqliteTarget> {
+        Ok(SqliteTarget::new(self.0.clone(), P::Event::filter()?, PerEvent(projection)))
+    }
+
+    /// A projection into this database that takes many events in at once.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a category of its event type breaks its rules.
+    pub fn batch_projection<P: SqliteBatchProjection>(&self, projection: P) -> Result<SqliteTarget> {
+        Ok(SqliteTarget::new(self.0.clone(), P::Event::filter()?, PerBatch(projection)))
+    }
+
+    /// Reads tables, as one snapshot of the database shows them. Nothing can be written here.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a statement is refused, as one about a table that is not there; failures of the database.
+    ///
+    /// # Cancel safety
+    /// Reads only; drop it at will.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.0.read("query", move |reader| snapshot(reader, |connection| asked(read(connection)))).await
+    }
+
+    /// Reads the tables of the version of a consumer that is active, in the same snapshot; `None` before the first is. A
+    /// switch to another version is seen by the next query.
+    ///
+    /// # Errors
+    /// As for [`query`](Self::query).
+    ///
+    /// # Cancel safety
+    /// Reads only; drop it at will.
+    pub async fn query_active<T: Send + 'static>(
+        &self,
+        consumer: &ConsumerName,
+        read: impl FnOnce(&Connection, TableSuffix) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let consumer = consumer.clone();
+        let answered = self.0.read("query", move |reader| {
+            snapshot(reader, |connection| match active_version(connection, &consumer)? {
+                None => Ok(None),
+                Some(version) => asked(read(connection, TableSuffix::new(version))).map(Some),
+            })
+        });
+        answered.await
+    }
+}
+
+/// Runs a read in a transaction of its own that writes nothing.
+fn snapshot<T>(reader: &mut ReadConnection, read: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+    let _writes = NoWrites::on(&reader.connection)?;
+    read(&*reader.connection.unchecked_transaction()?)
+}
+
+/// Refuses writes until it is dropped: a database in memory is read through the connection that writes.
+struct NoWrites<'c> {
+    connection: &'c Connection,
+    are_refused_anyway: bool,
+}
+
+impl<'c> NoWrites<'c> {
+    fn on(connection: &'c Connection) -> Outcome<Self> {
+        let are_refused_anyway = connection.pragma_query_value(None, "query_only", |row| row.get(0))?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(Self { connection, are_refused_anyway })
+    }
+}
+
+impl Drop for NoWrites<'_> {
+    fn drop(&mut self) {
+        // It sets a flag, and cannot fail on a connection that is open.
+        let _ = self.connection.pragma_update(None, "query_only", self.are_refused_anyway);
+    }
+}
+
+/// Tells errors of the application's statements from those of the database.
+fn asked<T>(answer: rusqlite::Result<T>) -> Outcome<T> {
+    answer.map_err(|error| {
+        database_failure(&error).unwrap_or_else(|| {
+            Error::invalid_input("query", "the database refused the query").with_source(error).into()
+        })
+    })
 }
 
 #[async_trait]

@@ -14,7 +14,7 @@ use eventsource_core::{
 };
 
 use crate::{
-    SqliteOptions, SqliteReadModels,
+    SqliteBatchProjection, SqliteOptions, SqliteProjection, SqliteReadModels, SqliteTarget,
     connection::{ReadConnection, WriteConnection},
     database::Database,
     error::Outcome,
@@ -103,6 +103,22 @@ impl SqliteStore {
     #[must_use]
     pub fn read_models(&self) -> &SqliteReadModels {
         &self.0.read_models
+    }
+
+    /// A projection into the store's own file, as [`SqliteReadModels::projection`] makes one.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a category of its event type breaks its rules.
+    pub fn projection<P: SqliteProjection>(&self, projection: P) -> Result<SqliteTarget> {
+        self.read_models().projection(projection)
+    }
+
+    /// A projection into the store's own file that takes many events in at once.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a category of its event type breaks its rules.
+    pub fn batch_projection<P: SqliteBatchProjection>(&self, projection: P) -> Result<SqliteTarget> {
+        self.read_models().batch_projection(projection)
     }
 
     pub(crate) fn known_log(&self) -> KnownLog {

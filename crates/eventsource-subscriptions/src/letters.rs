@@ -26,7 +26,7 @@ pub(crate) async fn settle_letters(store: &dyn DeadLetterStore, batch: &Batch, t
     if to == batch.to {
         for event in &batch.released {
             let (consumer, log) = (&batch.segment.consumer, batch.segment.log);
-            store.change(consumer, log, *event, &LetterChange::Removed).await?;
+            store.change_letter(consumer, log, *event, &LetterChange::Removed).await?;
         }
     }
     Ok(())
@@ -196,7 +196,7 @@ impl Environment {
     }
 
     async fn change_letter(&self, event: EventId, change: &LetterChange) -> Result<()> {
-        self.letters.change(&self.consumer, self.feed.log().id, event, change).await.map(drop)
+        self.letters.change_letter(&self.consumer, self.feed.log().id, event, change).await.map(drop)
     }
 
     /// A batch that handles the event of a letter and removes the letter, and leaves the segment where it is.

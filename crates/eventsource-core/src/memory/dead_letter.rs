@@ -131,7 +131,7 @@ impl DeadLetterStore for MemoryStore {
         Ok(self.open("letters")?.letters.page(consumer, log, options))
     }
 
-    async fn change(
+    async fn change_letter(
         &self,
         consumer: &ConsumerId,
         log: LogId,

@@ -8,12 +8,14 @@
 //! A runner of subscriptions hands events in batches to a [`Target`], which knows what of these it stands for.
 
 mod read_model;
+mod table_suffix;
 mod target;
 
 use std::future::Future;
 
 pub use self::{
     read_model::ReadModel,
+    table_suffix::TableSuffix,
     target::{Applied, Batch, Target},
 };
 use crate::{ConsumerId, EventSet, LogId, Recorded};
@@ -35,6 +37,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn new(consumer: &'a ConsumerId, log: LogId) -> Self {
         Self { consumer, log, attempt: 1 }
+    }
+
+    /// What to append to the names of tables, so that versions of the consumer have tables of their own.
+    #[must_use]
+    pub fn suffix(&self) -> TableSuffix {
+        TableSuffix::new(self.consumer.version)
     }
 
     /// Of this attempt.

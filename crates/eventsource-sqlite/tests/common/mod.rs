@@ -5,6 +5,7 @@
 
 pub(crate) mod children;
 pub(crate) mod groups;
+pub(crate) mod ledger;
 pub(crate) mod stores;
 
 use std::{

@@ -40,7 +40,7 @@ async fn letters_of_a_stream_are_in_the_order_of_their_versions(lab: &Lab) {
     assert_eq!(reader.all(&store).await, letters);
     // Neither is it changed by what happens to a letter.
     let failed = LetterChange::Failed { cause: cause(2), handler_version: String::new() };
-    assert!(store.change(&reader.consumer, reader.log, letters[0].event.id, &failed).await.unwrap());
+    assert!(store.change_letter(&reader.consumer, reader.log, letters[0].event.id, &failed).await.unwrap());
     assert_eq!(ids(&reader.all(&store).await), ids(&letters));
 }
 
@@ -80,7 +80,12 @@ async fn pages_go_on_although_letters_are_removed(lab: &Lab) {
         options.after = Some(last.event.position);
         for event in ids(&page) {
             seen.push(event);
-            assert!(store.change(&reader.consumer, reader.log, event, &LetterChange::Removed).await.unwrap());
+            assert!(
+                store
+                    .change_letter(&reader.consumer, reader.log, event, &LetterChange::Removed)
+                    .await
+                    .unwrap()
+            );
         }
     }
     assert_eq!(seen, ids(&letters));
@@ -141,7 +146,7 @@ async fn the_first_of_each_stream_are_listed(lab: &Lab) {
     options.first_only = true;
     assert_eq!(reader.list(&store, &options).await, letters[..3]);
     let gone = letters[1].event.id;
-    assert!(store.change(&reader.consumer, reader.log, gone, &LetterChange::Removed).await.unwrap());
+    assert!(store.change_letter(&reader.consumer, reader.log, gone, &LetterChange::Removed).await.unwrap());
     let expected = [letters[0].clone(), letters[2].clone(), letters[4].clone()];
     assert_eq!(reader.list(&store, &options).await, expected, "the next of its stream");
 }

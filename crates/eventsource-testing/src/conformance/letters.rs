@@ -106,7 +106,7 @@ impl Reader {
         letter: &DeadLetter,
         change: LetterChange,
     ) -> bool {
-        store.change(&self.consumer, self.log, letter.event.id, &change).await.unwrap()
+        store.change_letter(&self.consumer, self.log, letter.event.id, &change).await.unwrap()
     }
 }
 
@@ -465,7 +465,7 @@ async fn a_closed_dead_letter_store_refuses_every_call(lab: &Lab) {
     assert_eq!(refusal(store.park(std::slice::from_ref(&letter), limits).await), ErrorKind::Closed);
     assert_eq!(refusal(store.parked_streams(of, log).await), ErrorKind::Closed);
     assert_eq!(refusal(store.letters(of, log, &LettersOptions::default()).await), ErrorKind::Closed);
-    assert_eq!(refusal(store.change(of, log, event, &LetterChange::Removed).await), ErrorKind::Closed);
+    assert_eq!(refusal(store.change_letter(of, log, event, &LetterChange::Removed).await), ErrorKind::Closed);
     assert_eq!(refusal(store.remove_letters(of).await), ErrorKind::Closed);
     assert_eq!(refusal(store.erase_letters(log, &letter.event.stream).await), ErrorKind::Closed);
     assert_eq!(refusal(store.letter_statistics(of).await), ErrorKind::Closed);
