@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{append, child, feed};
+use common::{append, children::child, feed};
 use eventsource_core::{
     Position,
     store::{Close, EventFeed, EventStore, FeedOptions, WakeUps},
