@@ -132,6 +132,10 @@ impl Lane {
 
     /// Handles a chunk, or a part of it when it is asked to stop.
     async fn take(&mut self, chunk: &Chunk) -> Result<(), End> {
+        if chunk.to.position <= self.done.position {
+            // The reader began where the lane that is furthest behind was.
+            return Ok(());
+        }
         let known = chunk.events.partition_point(|event| event.position <= self.done.position);
         let mut rest = &chunk.events[known..];
         while !rest.is_empty() {

@@ -51,6 +51,7 @@ pub struct Subscriptions {
     checkpoints: Arc<dyn CheckpointStore>,
     letters: Arc<dyn DeadLetterStore>,
     instance: InstanceId,
+    lease_store: Arc<dyn LeaseStore>,
     leases: Arc<Leases>,
     statuses: Arc<dyn StatusStore>,
     requests: Arc<Requests>,
@@ -172,11 +173,13 @@ impl Subscriptions {
         operations: O,
     ) -> Self {
         let (pace, instance) = (Pace::default(), InstanceId::random());
+        let lease_store: Arc<dyn LeaseStore> = Arc::new(operations.clone());
         Self {
             feed: Arc::new(feed),
             checkpoints: Arc::new(checkpoints),
             letters: Arc::new(letters),
-            leases: Arc::new(Leases::new(Arc::new(operations.clone()), instance.clone(), pace)),
+            leases: Arc::new(Leases::new(lease_store.clone(), instance.clone(), pace)),
+            lease_store,
             statuses: Arc::new(operations.clone()),
             requests: Arc::new(Requests::new(Arc::new(operations))),
             instance,
@@ -192,6 +195,22 @@ impl Subscriptions {
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+
+    /// With leases that last so long, and are renewed and asked for so often: by default 2 s and 0.5 s, so that another process
+    /// takes over within 3 s after one has died. Set before anything is added.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless a lease lasts at least twice as long as the time between two renewals, and there is some time
+    /// between them.
+    pub fn with_leases(mut self, ttl: Duration, beat: Duration) -> Result<Self> {
+        if beat.is_zero() || ttl < beat.saturating_mul(2) {
+            let message = format!("leases of {ttl:?} that are renewed every {beat:?} would end too early");
+            return Err(Error::invalid_input("ttl", message));
+        }
+        self.pace = Pace { ttl, beat };
+        self.leases = Arc::new(Leases::new(self.lease_store.clone(), self.instance.clone(), self.pace));
+        Ok(self)
     }
 
     /// A read model in memory, folded from the beginning at each start; each process has its own.

@@ -195,8 +195,10 @@ impl Runner {
             let message = format!("position {to} lies ahead of the log's head {head}");
             return Err(Error::invalid_input("position", message));
         }
-        let place: Place = segments::place_at(environment, log, to).await?;
-        segments::rewind(environment, epoch, place).await
+        let place = segments::place_at(environment, log, to).await?;
+        segments::rewind(environment, epoch, place).await?;
+        environment.progress.begin([to]);
+        Ok(())
     }
 
     async fn reset(&self) -> Result<()> {
@@ -204,10 +206,11 @@ impl Runner {
         let (epoch, _) = self.own().await?;
         let log = environment.feed.log();
         let start = Place::start(log.incarnation);
-        if environment.target.reset(&environment.consumer, log.id, epoch, start).await? {
-            return Ok(());
+        if !environment.target.reset(&environment.consumer, log.id, epoch, start).await? {
+            return Err(self.elsewhere());
         }
-        Err(self.elsewhere())
+        environment.progress.begin([start.position]);
+        Ok(())
     }
 
     async fn work_letters(&self, work: &LetterWork) -> Result<LetterReport> {

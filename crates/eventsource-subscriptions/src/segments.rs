@@ -1,7 +1,7 @@
 //! The segments of a subscription: found or begun, taken over, and cut to the lanes that are wanted.
 
 use eventsource_core::{
-    Epoch, Error, ErrorKind, Log, Place, Position, Result, Slice, SliceRange,
+    ConsumerId, Epoch, Error, ErrorKind, Log, Place, Position, Result, Slice, SliceRange,
     checkpoint::{Segment, SegmentChange, SegmentKey, SegmentOutcome},
 };
 
@@ -14,6 +14,9 @@ pub(crate) async fn take_over(environment: &Environment, epoch: Epoch) -> Result
     if segments.is_empty() {
         let place = begin(environment, log).await?;
         segments = environment.checkpoints.begin(&environment.consumer, log.id, place).await?;
+        // The first version there is, is the one that readers use.
+        let ConsumerId { name, version } = &environment.consumer;
+        environment.checkpoints.switch_version(name, None, *version).await?;
     }
     for segment in &segments {
         if change(environment, &segment.key, epoch, SegmentChange::Claim).await?.is_none() {
