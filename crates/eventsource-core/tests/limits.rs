@@ -1,6 +1,7 @@
 //! The limits of values and names. Every test here stands on the page `docs/limits.md`, and every limit of a payload or
 //! a name on that page has its test here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "values are handed over as they stand")]
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,6 +1,6 @@
 //! The scripts of the store in memory: appends that are held between drawing their positions and committing, and logs that
 //! are restored from an older copy.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{pin::Pin, time::Duration};
 

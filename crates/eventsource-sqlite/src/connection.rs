@@ -84,6 +84,8 @@ impl WriteConnection {
         // What is erased or replaced is overwritten in the file, not only forgotten.
         connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         schema.prepare(&connection, options)?;
+        // The first read makes the write-ahead log of a file that had none, such as a copy.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(Self {
             read: ReadConnection { connection, interned: Interned::default() },
             database: options.database().into(),

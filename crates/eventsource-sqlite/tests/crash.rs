@@ -1,5 +1,5 @@
 //! A process that is killed while it appends from many tasks loses nothing that it acknowledged.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

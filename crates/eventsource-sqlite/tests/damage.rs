@@ -1,4 +1,5 @@
 //! Damaged files and rows: told as such, with the database's name, and never taken for data.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! What may happen to the file of a store while it is open, and around it: nothing that was acknowledged gets lost
 //! unnoticed.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The limits of stores, on the store in memory and on SQLite. Every test here stands on the page `docs/limits.md`, and
 //! every limit of a store on that page has its test here.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The store in memory and SQLite in lock-step: whatever is asked in whatever order, they answer alike, and as an oracle says
 //! that shares no code with them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]
 mod common;
