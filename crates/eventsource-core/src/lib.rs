@@ -55,8 +55,7 @@
 //! # What is not here
 //!
 //! - The derives (`eventsource-macros`) and stores with a driver (`eventsource-sqlite`).
-//! - What runs subscriptions (`eventsource-subscriptions`). The ports of the read side are here, and the memory store keeps
-//!   them.
+//! - What runs subscriptions (`eventsource-subscriptions`). The ports of the read side are here.
 //! - Ambient state: provenance, tenants, clocks and ids are values and ports that are handed on.
 //! - Transactions across calls. One append is atomic, over as many streams as it names.
 //!

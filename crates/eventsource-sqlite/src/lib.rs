@@ -28,7 +28,7 @@
 //! - **One total order**: positions follow the order of commits, so that the feed never skips.
 //! - **Readers never wait** for the writer, and the writer never for readers (write-ahead log).
 //! - **Several processes** may use one file: writers take turns and wait up to the busy time-out, after which a call fails
-//!   as `Busy`, which is transient. Wake-ups come from this process only.
+//!   as `Busy`, which is transient. Hints of what other processes append come by looking, while somebody waits for them.
 //! - **No async code blocks**: everything that touches the file runs on threads of its own.
 //!
 //! # Erasure

@@ -3,12 +3,16 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use eventsource_core::{
-    CorrelationId, EventId, ExpectedVersion, NewEvent, Provenance,
+    ConsumerId, CorrelationId, EventId, ExpectedVersion, InstanceId, NewEvent, Position, Provenance,
+    Timestamp,
+    dead_letter::{Cause, CauseKind, DeadLetter, DeadLetterStore, ParkOutcome, ParkingLimits},
+    lease::{Beat, LeaseStore},
     lifecycle::LifecycleNote,
-    store::{Append, Close, EventStore, StreamDeletion, StreamErasure},
+    status::{ConsumerState, InstanceStatus},
+    store::{Append, Close, EventFeed, EventStore, FeedOptions, StreamDeletion, StreamErasure},
 };
 use eventsource_sqlite::SqliteStore;
 use rusqlite::{Connection, types::Value};
@@ -61,6 +65,46 @@ async fn write(store: &SqliteStore) {
     store.erase(&"Order/4713".parse().unwrap(), &note).await.unwrap();
 }
 
+/// A consumer that is behind, with a letter.
+async fn operate(store: &SqliteStore) {
+    let (consumer, instance) = (ConsumerId::new("sales", 1).unwrap(), InstanceId::new("worker-1").unwrap());
+    let log = EventStore::log(store);
+    let event = store.read_feed(Position::START, &FeedOptions::default()).await.unwrap().events.remove(0);
+    let cause = Cause { kind: CauseKind::Handler, chain: vec!["no such product".into()], fingerprint: 7 };
+    let letter = DeadLetter {
+        consumer: consumer.clone(),
+        log: log.id,
+        event,
+        edited: None,
+        cause,
+        attempts: 3,
+        parked_at: Timestamp::UNIX_EPOCH,
+        tried_at: Timestamp::UNIX_EPOCH,
+        handler_version: "1".into(),
+    };
+    let parked = store.park(&[letter], ParkingLimits::default()).await.unwrap();
+    assert_eq!(parked, ParkOutcome::Parked);
+    let status = InstanceStatus {
+        consumer,
+        instance: instance.clone(),
+        state: ConsumerState::Live,
+        reason: None,
+        failing_event: None,
+        position: Position::START,
+        lag_events: Some(2),
+        lag: None,
+        events_per_second: 0,
+        parked_streams: 1,
+        letters: 1,
+        oldest_letter_at: None,
+        rebuild: None,
+        checkpoint: "the store".into(),
+        reported_at: Timestamp::UNIX_EPOCH,
+    };
+    let ttl = Duration::from_secs(60);
+    store.beat(&Beat { instance, ttl, leases: vec![], statuses: vec![status] }).await.unwrap();
+}
+
 /// The rows of a query as text, its columns separated by `|`.
 fn rows(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).unwrap_or_else(|e| panic!("{e} in\n{sql}"));
@@ -100,6 +144,10 @@ fn expected(title: &str) -> &'static [&'static str] {
         "What was deleted or erased, and why:" => {
             &["Order|4712|stream.deleted|a test order", "Order|4713|stream.erased|asked for"]
         }
+        "What consumers do, and how far behind they were when their process was last heard:" => {
+            &["sales@1|worker-1|live||2|1|TIME"]
+        }
+        "What is parked, by cause, with the first event of each:" => &["sales@1|handler|no such product|1|1"],
         title if title.starts_with("Streams whose events are not 1, 2, 3") => &[],
         _ => panic!("no test knows what this query gives: {title}"),
     }
@@ -125,6 +173,7 @@ async fn the_queries_give_what_the_page_says() {
     let path = directory.path().join("orders.db");
     let store = SqliteStore::open(&path).await.unwrap();
     write(&store).await;
+    operate(&store).await;
     let reader = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let queries = queries(&page());
     for (title, sql) in &queries {
@@ -145,7 +194,7 @@ async fn the_queries_give_what_the_page_says() {
         }
         assert_eq!(found, expected(title), "{title}");
     }
-    assert_eq!(queries.len(), 8, "the page has these queries");
+    assert_eq!(queries.len(), 10, "the page has these queries");
     store.close().await.unwrap();
 }
 
