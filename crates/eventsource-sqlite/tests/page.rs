@@ -3,11 +3,14 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use eventsource_core::{
-    CorrelationId, EventId, ExpectedVersion, NewEvent, Provenance,
+    ConsumerId, CorrelationId, EventId, ExpectedVersion, InstanceId, NewEvent, Provenance,
+    dead_letter::{Cause, CauseKind, DeadLetter, DeadLetterStore, ParkingLimits},
+    lease::{Beat, LeaseStore},
     lifecycle::LifecycleNote,
+    status::{ConsumerState, InstanceStatus},
     store::{Append, Close, EventStore, StreamDeletion, StreamErasure},
 };
 use eventsource_sqlite::SqliteStore;
@@ -59,6 +62,49 @@ async fn write(store: &SqliteStore) {
     store.delete(&deleted, ExpectedVersion::Any, &note).await.unwrap();
     let note = LifecycleNote::because("asked for");
     store.erase(&"Order/4713".parse().unwrap(), &note).await.unwrap();
+    park(store).await;
+}
+
+/// A subscription that has parked the first order, and an instance that tells so.
+async fn park(store: &SqliteStore) {
+    let consumer: ConsumerId = "sales@1".parse().unwrap();
+    let feed = common::feed(store).await;
+    let letter = |number: usize, kind, chain: &[&str], attempts| DeadLetter {
+        consumer: consumer.clone(),
+        log: EventStore::log(store).id,
+        event: feed[number].clone(),
+        edited: None,
+        cause: Cause { kind, chain: chain.iter().map(ToString::to_string).collect(), fingerprint: 1 },
+        attempts,
+        parked_at: feed[number].recorded_at,
+        tried_at: feed[number].recorded_at,
+        handler_version: String::new(),
+    };
+    let letters = [
+        letter(0, CauseKind::Handler, &["no total", "not in the payload"], 5),
+        letter(1, CauseKind::Behind, &[], 0),
+    ];
+    store.park(&letters, ParkingLimits::default()).await.unwrap();
+    let instance = InstanceId::new("one").unwrap();
+    let status = InstanceStatus {
+        consumer,
+        instance: instance.clone(),
+        state: ConsumerState::Live,
+        reason: None,
+        failing_event: None,
+        position: feed[6].position,
+        lag_events: Some(0),
+        lag: None,
+        events_per_second: 0,
+        parked_streams: 1,
+        letters: 2,
+        oldest_letter_at: None,
+        rebuild: None,
+        checkpoint: "beside the events".to_owned(),
+        reported_at: feed[6].recorded_at,
+    };
+    let beat = Beat { instance, ttl: Duration::from_secs(2), leases: Vec::new(), statuses: vec![status] };
+    store.beat(&beat).await.unwrap();
 }
 
 /// The rows of a query as text, its columns separated by `|`.
@@ -100,6 +146,11 @@ fn expected(title: &str) -> &'static [&'static str] {
         "What was deleted or erased, and why:" => {
             &["Order|4712|stream.deleted|a test order", "Order|4713|stream.erased|asked for"]
         }
+        "How far subscriptions are behind, and who runs them:" => &["sales|1|live|7|0|2|one|1"],
+        "Dead letters, those that others wait for first:" => &[
+            "sales|Order/4711|1|OrderPlaced|handler|no total|5",
+            "sales|Order/4711|2|OrderShipped|behind||0",
+        ],
         title if title.starts_with("Streams whose events are not 1, 2, 3") => &[],
         _ => panic!("no test knows what this query gives: {title}"),
     }
@@ -145,7 +196,7 @@ async fn the_queries_give_what_the_page_says() {
         }
         assert_eq!(found, expected(title), "{title}");
     }
-    assert_eq!(queries.len(), 8, "the page has these queries");
+    assert_eq!(queries.len(), 10, "the page has these queries");
     store.close().await.unwrap();
 }
 
@@ -166,7 +217,7 @@ async fn the_check_of_versions_finds_a_hole() {
 #[test]
 fn the_messages_of_the_page_exist() {
     let mut source = String::new();
-    for folder in ["src", "src/schema", "../eventsource-core/src"] {
+    for folder in ["src", "src/schema", "src/projection", "../eventsource-core/src"] {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|end| end == "rs") {
