@@ -28,8 +28,18 @@
 //! - **One total order**: positions follow the order of commits, so that the feed never skips.
 //! - **Readers never wait** for the writer, and the writer never for readers (write-ahead log).
 //! - **Several processes** may use one file: writers take turns and wait up to the busy time-out, after which a call fails
-//!   as `Busy`, which is transient. Hints of what other processes append come by looking, while somebody waits for them.
+//!   as `Busy`, which is transient. Hints that the log has grown come at once from appends of this process; those of others are
+//!   looked for while somebody waits, two statements a second by default, and none while nobody does.
 //! - **No async code blocks**: everything that touches the file runs on threads of its own.
+//!
+//! # Read models
+//! A [`SqliteProjection`] writes its tables in the transaction that moves its checkpoint: each event is in them exactly once.
+//! They lie in a [file of their own](SqliteReadModels), or in the store's, where a batch of events holds the only writer while it
+//! is handled. [`SqliteTarget`] is what a subscription hands its batches to.
+//!
+//! # Time
+//! Recording, leases and requests go by the clock of the process ([`SqliteOptions::clock`]), because there is no server to
+//! ask. The processes that share a file run on one machine and read the same clock, so there is no skew between them.
 //!
 //! # Erasure
 //! `erase` overwrites what it wipes (`secure_delete`) and empties the write-ahead log right after the commit. When a

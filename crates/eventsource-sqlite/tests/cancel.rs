@@ -6,12 +6,14 @@ mod common;
 use std::path::Path;
 
 use common::{
-    append, audit, event, events,
+    append, audit, event, events, feed,
     groups::{open_gated, queue},
+    ledger::{Books, Ledger, amounts, batch, begin, consumer},
     stream,
 };
 use eventsource_core::{
     ExpectedVersion, Position,
+    projection::Target,
     store::{Append, EventFeed, EventStore, FeedOptions, ReadOptions},
 };
 use eventsource_sqlite::{SqliteOptions, SqliteStore};
@@ -99,6 +101,34 @@ async fn a_dropped_read_gives_its_connection_back() {
             completed += usize::from(page.is_some() && feed.is_some());
             // There is one connection only: this waits for ever if it is lost.
             assert_eq!(events(&store, &a).await.len(), 1);
+        }
+        if completed == ROUNDS {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_batch_of_a_projection_happened_whole_or_not_at_all() {
+    let directory = tempdir().unwrap();
+    let store = open(&directory.path().join("a.db")).await;
+    let models = store.read_models();
+    let target = models.projection(Ledger::default()).unwrap();
+    target.prepare(&consumer()).await.unwrap();
+    let mut segment = begin(models, &store).await;
+    for polls in 0.. {
+        let mut completed = 0;
+        for _ in 0..ROUNDS {
+            amounts(&store, "a", &[1, 2]).await;
+            let dropped = batch(&store, &segment, 1, 1_000).await;
+            completed += usize::from(poll_times(target.apply(&dropped), polls).await.is_some());
+            // Queued behind what was dropped.
+            let now = begin(models, &store).await;
+            assert!(now.place == segment.place || now.place == dropped.to, "{now:?}");
+            segment = now;
+            let done = feed(&store).await;
+            let done = done.iter().filter(|event| event.position <= segment.place.position);
+            assert_eq!(Books::read(models).await, Books::fold(done));
         }
         if completed == ROUNDS {
             break;

@@ -3,14 +3,16 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use common::{append, audit, stores::Stores, stream};
 use eventsource_core::{
-    ErrorKind, EventId, ExpectedVersion, MemoryStore, Metadata, NewEvent, Position, StateType, StreamId,
-    StreamVersion, Timestamp,
+    ConsumerId, ConsumerName, ErrorKind, EventId, ExpectedVersion, MemoryStore, Metadata, NewEvent, Position,
+    StateType, StreamId, StreamVersion, Timestamp,
     codec::{CodecTag, TransformTag},
+    dead_letter::{Cause, CauseKind, DeadLetter, DeadLetterStore, ParkingLimits},
     lifecycle::{Lifecycle, LifecycleNote},
+    request::{Ask, NewRequest, RequestId, RequestStore},
     store::{
         Append, EventFeed, EventImport, EventStore, FeedOptions, SaveOutcome, Snapshot, SnapshotStore,
         StreamErasure,
@@ -140,5 +142,44 @@ async fn an_imported_erasure_takes_snapshots_that_were_there_before_their_stream
         assert_eq!(store.save(kept.clone()).await.unwrap(), SaveOutcome::Saved, "{}", store.name);
         store.import(std::slice::from_ref(&record)).await.unwrap();
         assert!(!store.exists(&kept.stream, &kept.state_type, 1).await.unwrap(), "{}", store.name);
+    }
+}
+
+#[tokio::test]
+async fn wiped_bytes_of_letters_and_of_edits_leave_the_file() {
+    let directory = tempdir().unwrap();
+    let store = SqliteStore::open(directory.path().join("a.db")).await.unwrap();
+    let a = stream("a");
+    let recorded = vec![NewEvent::new(EventId::generate(), "Happened", "secret-payload").unwrap()];
+    store.append(Append::new(a.clone(), ExpectedVersion::Any, recorded)).await.unwrap();
+    let event = common::feed(&store).await.remove(0);
+    let letter = DeadLetter {
+        consumer: ConsumerId::new("sales", 1).unwrap(),
+        log: EventStore::log(&store).id,
+        event: event.clone(),
+        edited: Some("secret-edit".into()),
+        cause: Cause { kind: CauseKind::Handler, chain: vec!["secret-cause".to_owned()], fingerprint: 1 },
+        attempts: 1,
+        parked_at: Timestamp::UNIX_EPOCH,
+        tried_at: Timestamp::UNIX_EPOCH,
+        handler_version: String::new(),
+    };
+    store.park(&[letter], ParkingLimits::default()).await.unwrap();
+    let edit = NewRequest {
+        id: RequestId::now_v7(),
+        consumer: ConsumerName::new("sales").unwrap(),
+        ask: Ask::Edit { event: event.id, payload: "secret-request".into() },
+        operator: "ada".to_owned(),
+        reason: "a mistake".to_owned(),
+        expires_in: Duration::from_secs(60),
+    };
+    store.submit(&edit).await.unwrap();
+    let secrets = ["secret-payload", "secret-edit", "secret-cause", "secret-request"];
+    for text in secrets {
+        assert!(found_in_files(directory.path(), text), "{text} is there before");
+    }
+    store.erase(&a, &LifecycleNote::default()).await.unwrap();
+    for text in secrets {
+        assert!(!found_in_files(directory.path(), text), "{text} is still there");
     }
 }
