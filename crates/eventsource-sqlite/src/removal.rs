@@ -128,7 +128,8 @@ impl Change {
 /// forgotten.
 pub(crate) fn wipe(connection: &Connection, stream_row: i64, stream: &StreamId) -> Outcome<()> {
     connection.execute(
-        "UPDATE es_events SET payload = x'', metadata = x'', correlation = NULL, erased = 1 WHERE stream_id = ?1",
+        "UPDATE es_events SET transform = '', payload = x'', metadata = x'', correlation = NULL, erased = 1 \
+         WHERE stream_id = ?1",
         [stream_row],
     )?;
     snapshot::delete(connection, stream)?;

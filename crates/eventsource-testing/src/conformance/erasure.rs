@@ -4,6 +4,7 @@ use eventsource_core::{
     Bytes, ErrorKind, EventId,
     ExpectedVersion::{Any, NoStream, StreamExists},
     Metadata, NewEvent, Provenance, RecordedEvent, StreamId,
+    codec::TransformTag,
     lifecycle::{Lifecycle, LifecycleNote, STREAM_ERASED},
     store::{Append, AppendedStream, EventFeed, EventStore, ReadOptions, StreamDeletion, StreamErasure},
 };
@@ -53,12 +54,16 @@ fn personal() -> NewEvent {
         .with_occurred_at(after_start(-5))
 }
 
-/// A store with one stream of three events that hold something to wipe.
+/// A store with one stream of three events that hold something to wipe, one of them encrypted by its writer.
 async fn personal_stream(lab: &Lab) -> (std::sync::Arc<dyn Port>, StreamId) {
     let (store, a) = (lab.open().await, lab.stream("a"));
-    for _ in 0..3 {
+    for encrypted in [false, true, false] {
         lab.clock().advance(std::time::Duration::from_micros(3));
-        append(&store, &a, vec![personal()]).await;
+        let mut event = personal();
+        if encrypted {
+            event.transform = TransformTag::from_static("cipher");
+        }
+        append(&store, &a, vec![event]).await;
     }
     (store, a)
 }
@@ -66,6 +71,7 @@ async fn personal_stream(lab: &Lab) -> (std::sync::Arc<dyn Port>, StreamId) {
 /// What is left of an event.
 fn wiped(event: &RecordedEvent) -> RecordedEvent {
     RecordedEvent {
+        transform: TransformTag::NONE,
         payload: Bytes::new(),
         metadata: Metadata::default(),
         correlation: None,
