@@ -1,11 +1,15 @@
-//! The store in memory passes every suite of its ports.
-
-use std::{collections::BTreeSet, process::Command};
+//! The store in memory.
 
 use eventsource_core::{MemoryStore, memory::MemoryOptions};
-use eventsource_testing::conformance::{self, Capabilities, Fixture, Setup, UniqueIds};
+use eventsource_testing::conformance::{Capabilities, Fixture, Setup, UniqueIds};
 
 struct Memory;
+
+/// A store in memory as a case wants it.
+pub(crate) fn open(setup: &Setup) -> MemoryStore {
+    let options = MemoryOptions::default().with_clock(setup.clock.clone()).with_limits(setup.limits);
+    MemoryStore::with_options(options)
+}
 
 impl Fixture for Memory {
     type Store = MemoryStore;
@@ -15,8 +19,7 @@ impl Fixture for Memory {
     }
 
     async fn open(&self, setup: &Setup) -> MemoryStore {
-        let options = MemoryOptions::default().with_clock(setup.clock.clone()).with_limits(setup.limits);
-        MemoryStore::with_options(options)
+        open(setup)
     }
 }
 
