@@ -6,14 +6,16 @@ use eventsource_core::{
     Metadata, NewEvent, Provenance, RecordedEvent, StreamId,
     codec::TransformTag,
     lifecycle::{Lifecycle, LifecycleNote, STREAM_ERASED},
-    store::{Append, AppendedStream, EventFeed, EventStore, ReadOptions, StreamDeletion, StreamErasure},
+    store::{
+        Append, AppendedStream, EventFeed, EventStore, Limits, ReadOptions, StreamDeletion, StreamErasure,
+    },
 };
 
 use super::{
     UniqueIds,
     support::{
-        after_start, append, cancel_everywhere, events, exact, feed, holding, positions, read, refusal,
-        try_append, version, versions,
+        after_start, append, beyond, cancel_everywhere, events, exact, feed, holding, positions, read,
+        refusal, try_append, version, versions,
     },
 };
 
@@ -28,6 +30,7 @@ cases! { $ erasure, erasure_cases, EventStore | EventFeed | StreamDeletion | Str
     an_erased_stream_says_so,
     a_deleted_stream_can_be_erased,
     erasing_what_is_absent_is_refused,
+    a_note_beyond_the_limit_is_refused,
     what_is_refused_leaves_no_record,
     other_streams_keep_their_content,
     the_feed_has_no_new_hole,
@@ -173,6 +176,15 @@ async fn a_deleted_stream_can_be_erased(lab: &Lab) {
 async fn erasing_what_is_absent_is_refused(lab: &Lab) {
     let (store, absent) = (personal_stream(lab).await.0, lab.stream("absent"));
     assert_eq!(refusal(store.erase(&absent, &note()).await), ErrorKind::StreamNotFound(absent));
+}
+
+async fn a_note_beyond_the_limit_is_refused(lab: &Lab) {
+    let (store, a) = (lab.open_limited(Limits::default().with_payload_bytes(100)).await, lab.stream("a"));
+    append(&store, &a, vec![personal()]).await;
+    let limit = store.limits().payload_bytes;
+    let long = LifecycleNote::because("x".repeat(limit));
+    assert_eq!(refusal(store.erase(&a, &long).await), beyond("note", limit));
+    assert!(!feed(&store).await[0].erased);
 }
 
 async fn what_is_refused_leaves_no_record(lab: &Lab) {
