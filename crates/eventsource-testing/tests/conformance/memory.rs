@@ -1,14 +1,27 @@
 //! The store in memory.
 
-use eventsource_core::{MemoryStore, memory::MemoryOptions};
-use eventsource_testing::conformance::{Capabilities, Fixture, Setup, UniqueIds};
+use std::sync::{Mutex, PoisonError};
 
-struct Memory;
+use eventsource_core::{MemoryStore, Position, memory::MemoryOptions};
+use eventsource_testing::conformance::{Capabilities, Fixture, Reopen, Setup, UniqueIds};
 
 /// A store in memory as a case wants it.
 pub(crate) fn open(setup: &Setup) -> MemoryStore {
     let options = MemoryOptions::default().with_clock(setup.clock.clone()).with_limits(setup.limits);
     MemoryStore::with_options(options)
+}
+
+/// Remembers the store that it opened last, because a copy of its log is as good as opening it again.
+#[derive(Default)]
+struct Memory {
+    opened: Mutex<Option<MemoryStore>>,
+}
+
+impl Memory {
+    fn keep(&self, store: MemoryStore) -> MemoryStore {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(store.clone());
+        store
+    }
 }
 
 impl Fixture for Memory {
@@ -19,21 +32,29 @@ impl Fixture for Memory {
     }
 
     async fn open(&self, setup: &Setup) -> MemoryStore {
-        open(setup)
+        self.keep(open(setup))
     }
 }
 
-eventsource_testing::store_conformance!(Memory);
-eventsource_testing::feed_conformance!(Memory);
-eventsource_testing::lookup_conformance!(Memory);
-eventsource_testing::lookup_deletion_conformance!(Memory);
-eventsource_testing::lookup_erasure_conformance!(Memory);
-eventsource_testing::listing_conformance!(Memory);
-eventsource_testing::listing_deletion_conformance!(Memory);
-eventsource_testing::listing_erasure_conformance!(Memory);
-eventsource_testing::deletion_conformance!(Memory);
-eventsource_testing::erasure_conformance!(Memory);
-eventsource_testing::import_conformance!(Memory);
-eventsource_testing::adoption_conformance!(Memory);
-eventsource_testing::snapshot_conformance!(Memory);
-eventsource_testing::snapshot_erasure_conformance!(Memory);
+impl Reopen for Memory {
+    async fn reopen(&self, _setup: &Setup) -> MemoryStore {
+        let closed = self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.keep(closed.expect("a store was opened before").restored_to(Position::MAX))
+    }
+}
+
+eventsource_testing::store_conformance!(Memory::default());
+eventsource_testing::feed_conformance!(Memory::default());
+eventsource_testing::lookup_conformance!(Memory::default());
+eventsource_testing::lookup_deletion_conformance!(Memory::default());
+eventsource_testing::lookup_erasure_conformance!(Memory::default());
+eventsource_testing::listing_conformance!(Memory::default());
+eventsource_testing::listing_deletion_conformance!(Memory::default());
+eventsource_testing::listing_erasure_conformance!(Memory::default());
+eventsource_testing::deletion_conformance!(Memory::default());
+eventsource_testing::erasure_conformance!(Memory::default());
+eventsource_testing::import_conformance!(Memory::default());
+eventsource_testing::adoption_conformance!(Memory::default());
+eventsource_testing::snapshot_conformance!(Memory::default());
+eventsource_testing::snapshot_erasure_conformance!(Memory::default());
+eventsource_testing::reopen_conformance!(Memory::default());
