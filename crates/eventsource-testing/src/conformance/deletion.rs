@@ -18,6 +18,7 @@ use super::{
         positions, read, refusal, together, try_append, version, versions,
     },
 };
+use crate::audit;
 
 cases! { $ deletion, deletion_cases, EventStore | EventFeed | StreamDeletion:
     a_deleted_stream_refuses_reads,
@@ -360,7 +361,7 @@ async fn a_dropped_deletion_happened_whole_or_not_at_all(lab: &Lab) {
         (dropped, check)
     })
     .await;
-    let shown = feed(store).await;
+    let shown = audit(store).await;
     assert!(shown.iter().all(|event| event.is_lifecycle() == (event.version == version(2))));
 }
 

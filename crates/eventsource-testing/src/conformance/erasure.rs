@@ -18,6 +18,7 @@ use super::{
         refusal, try_append, version, versions,
     },
 };
+use crate::audit;
 
 cases! { $ erasure, erasure_cases, EventStore | EventFeed | StreamDeletion | StreamErasure:
     erasing_wipes_payload_metadata_and_correlation,
@@ -264,6 +265,7 @@ async fn a_dropped_erasure_happened_whole_or_not_at_all(lab: &Lab) {
         (dropped, check)
     })
     .await;
+    audit(store).await;
 }
 
 async fn a_closed_erasure_refuses_every_call(lab: &Lab) {

@@ -1,17 +1,15 @@
 //! What the cases share: events to write, and ways to read and to fail.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
+use std::future::Future;
 
 use eventsource_core::{
-    Bytes, ErrorKind, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, Result, StreamId,
+    Bytes, Clock, ErrorKind, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, Result, StreamId,
     StreamVersion, Timestamp,
     store::{Append, Appended, EventFeed, EventFeedExt, EventStore, EventStoreExt, FeedOptions, ReadOptions},
 };
 use futures_util::TryStreamExt;
+
+use crate::{ManualClock, poll_times};
 
 /// An event with a new id.
 pub(super) fn event() -> NewEvent {
@@ -55,7 +53,7 @@ pub(super) fn exact(number: u64) -> ExpectedVersion {
 
 /// So many microseconds after the time that the clock of a lab shows at first.
 pub(super) fn after_start(micros: i64) -> Timestamp {
-    let start = eventsource_core::Clock::now(&crate::ManualClock::default());
+    let start = Clock::now(&ManualClock::default());
     Timestamp::from_micros(start.as_micros() + micros).unwrap()
 }
 
@@ -155,24 +153,6 @@ pub(super) async fn together<T: Send + 'static>(
         outputs.push(task.await.unwrap());
     }
     outputs
-}
-
-/// Polls a future so many times, each time when it asks for it, and drops it.
-pub(super) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|context| {
-        if polled == times {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polled == times => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// How often each number of polls is tried: what runs behind the future is at another place each time.

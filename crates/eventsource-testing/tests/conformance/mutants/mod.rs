@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
 };
 
-use eventsource_core::{EventId, MemoryStore, Position, RecordedEvent, Timestamp, store::Limits};
+use eventsource_core::{EventId, MemoryStore, Position, RecordedEvent, TenantId, Timestamp, store::Limits};
 use eventsource_testing::{
     ManualClock,
     conformance::{
@@ -98,6 +98,11 @@ enum Defect {
     SchemaVersionIgnored,
     /// What was appended last is lost when the store is opened again.
     ReopensWithoutTheLast,
+
+    /// The fixture declares that an id can be taken once in each stream.
+    DeclaresLess,
+    /// The fixture declares that the handle reaches one tenant only.
+    DeclaresATenant,
 }
 
 /// One that runs the case of a name.
@@ -146,6 +151,13 @@ const CAUGHT: &[(Defect, Run, &str)] = &[
     (Defect::OlderSnapshotReplaces, snapshots::run, "an_older_snapshot_never_replaces_a_newer_one"),
     (Defect::SchemaVersionIgnored, snapshots::run, "each_schema_version_keeps_its_own"),
     (Defect::ReopensWithoutTheLast, reopen::run, "what_was_acknowledged_is_there"),
+    (
+        Defect::DeclaresLess,
+        idempotence::run,
+        "the_same_id_in_another_stream_is_a_duplicate_where_ids_are_unique_in_the_log",
+    ),
+    (Defect::DeclaresATenant, contents::run, "a_tenant_is_part_of_the_stream"),
+    (Defect::DeclaresATenant, feed_filter::run, "a_tenant_shows_its_events_only"),
 ];
 
 #[test]
@@ -211,7 +223,14 @@ impl Fixture for Mutants {
     type Store = Mutant;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new(UniqueIds::PerLog)
+        match self.defect {
+            Defect::DeclaresLess => Capabilities::new(UniqueIds::PerStream),
+            Defect::DeclaresATenant => {
+                let tenant = TenantId::new("acme").expect("a valid name");
+                Capabilities::new(UniqueIds::PerLog).of_tenant(tenant)
+            }
+            _ => Capabilities::new(UniqueIds::PerLog),
+        }
     }
 
     async fn open(&self, setup: &Setup) -> Mutant {
