@@ -140,6 +140,7 @@ async fn a_reader_that_begins_late_sees_the_same(lab: &Lab) {
             let reader = tail(store.clone(), FeedOptions::default().with_limit(50), written.clone());
             readers.insert(head, tokio::spawn(reader));
         }
+        tokio::task::yield_now().await;
     };
     for reader in readers.into_values() {
         check(&reader.await.unwrap(), &sent.union(&already).copied().collect());

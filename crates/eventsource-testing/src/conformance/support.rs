@@ -2,14 +2,12 @@
 
 use std::future::Future;
 
+use crate::{ManualClock, poll_times};
 use eventsource_core::{
     Bytes, Clock, ErrorKind, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, Result, StreamId,
     StreamVersion, Timestamp,
-    store::{Append, Appended, EventFeed, EventFeedExt, EventStore, EventStoreExt, FeedOptions, ReadOptions},
+    store::{Append, Appended, EventFeed, EventStore, FeedOptions, ReadOptions},
 };
-use futures_util::TryStreamExt;
-
-use crate::{ManualClock, poll_times};
 
 /// An event with a new id.
 pub(super) fn event() -> NewEvent {
@@ -81,13 +79,25 @@ pub(super) async fn read<S: EventStore + ?Sized>(store: &S, stream: &StreamId) -
     read_with(store, stream, ReadOptions::default()).await
 }
 
-/// What the pages of a stream hold.
+/// What the pages of a stream hold, up to the limit.
 pub(super) async fn read_with<S: EventStore + ?Sized>(
     store: &S,
     stream: &StreamId,
-    options: ReadOptions,
+    mut options: ReadOptions,
 ) -> Vec<RecordedEvent> {
-    store.events(stream, options).try_collect().await.unwrap()
+    let mut shown = Vec::new();
+    loop {
+        let page = store.read_stream(stream, &options).await.unwrap();
+        options.limit = options.limit.map(|limit| limit.saturating_sub(page.events.len()));
+        shown.extend(page.events);
+        match page.next {
+            Some(next) if options.limit != Some(0) => {
+                assert_ne!(Some(next), options.from, "a page that moves nothing never ends");
+                options = options.with_from(next);
+            }
+            _ => return shown,
+        }
+    }
 }
 
 /// Everything that the feed shows.
@@ -98,10 +108,19 @@ pub(super) async fn feed<F: EventFeed + ?Sized>(feed: &F) -> Vec<RecordedEvent> 
 /// What the pages of the feed show.
 pub(super) async fn feed_with<F: EventFeed + ?Sized>(
     feed: &F,
-    after: Position,
+    mut after: Position,
     options: FeedOptions,
 ) -> Vec<RecordedEvent> {
-    feed.feed(after, options).try_collect().await.unwrap()
+    let mut shown = Vec::new();
+    loop {
+        let page = feed.read_feed(after, &options).await.unwrap();
+        shown.extend(page.events);
+        if page.at_head {
+            return shown;
+        }
+        assert_ne!(page.next, after, "a page that moves nothing never ends");
+        after = page.next;
+    }
 }
 
 pub(super) fn ids(events: &[RecordedEvent]) -> Vec<EventId> {
