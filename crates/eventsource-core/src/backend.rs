@@ -456,6 +456,8 @@ pub fn check_lifecycle_change(info: &StreamInfo, next: Lifecycle) -> Result<()> 
 #[must_use]
 pub fn erase(event: &RecordedEvent) -> RecordedEvent {
     RecordedEvent {
+        // Nothing is left that was transformed.
+        transform: TransformTag::NONE,
         payload: Bytes::new(),
         metadata: Metadata::default(),
         correlation: None,

@@ -131,7 +131,7 @@ pub struct RecordedEvent {
     pub schema_version: u16,
     /// How the payload is encoded.
     pub codec: CodecTag,
-    /// How the encoded payload was transformed.
+    /// How the encoded payload was transformed; not at all when erased.
     pub transform: TransformTag,
     /// The content; empty when erased.
     pub payload: Bytes,

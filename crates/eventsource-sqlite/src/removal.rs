@@ -130,7 +130,8 @@ impl Change {
 pub(crate) fn wipe(connection: &Connection, stream_row: Option<i64>, stream: &StreamId) -> Outcome<()> {
     if let Some(stream_row) = stream_row {
         connection.execute(
-            "UPDATE es_events SET payload = x'', metadata = x'', correlation = NULL, erased = 1 WHERE stream_id = ?1",
+            "UPDATE es_events SET transform = '', payload = x'', metadata = x'', correlation = NULL, erased = 1 \
+             WHERE stream_id = ?1",
             [stream_row],
         )?;
         request::erase(connection, stream_row)?;

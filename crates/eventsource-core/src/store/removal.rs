@@ -41,9 +41,9 @@ pub trait StreamDeletion: Close {
 /// Wipes content for ever. A log that cannot be rewritten does not have this port.
 #[async_trait]
 pub trait StreamErasure: Close {
-    /// Appends `stream.erased` and wipes payload, metadata and correlation of every event of the stream, and its
-    /// snapshots. Positions, versions, event ids, names and times stay, so that the feed has no unexplained hole
-    /// and ids stay taken. The record itself keeps its note. Every later append is refused.
+    /// Appends `stream.erased` and wipes payload (with the tag of its transform), metadata and correlation of every
+    /// event of the stream, and its snapshots. Positions, versions, event ids, names and times stay, so that the feed has
+    /// no unexplained hole and ids stay taken. The record itself keeps its note. Every later append is refused.
     ///
     /// # Atomicity
     /// One commit.

@@ -1,11 +1,13 @@
 //! Taking a restored log into use.
 
 use eventsource_core::{
-    ErrorKind, Position,
+    ErrorKind,
+    ExpectedVersion::Any,
+    Position,
     store::{EventFeed, EventStore, FeedOptions, LogAdoption},
 };
 
-use super::support::{append, beyond, cancel_everywhere, events, feed, refusal};
+use super::support::{append, beyond, cancel_everywhere, events, feed, refusal, try_append};
 
 cases! { $ adoption, adoption_cases, EventStore | EventFeed | LogAdoption:
     adopting_draws_a_new_incarnation,
@@ -17,6 +19,7 @@ cases! { $ adoption, adoption_cases, EventStore | EventFeed | LogAdoption:
     the_head_stays_until_something_is_appended,
     positions_of_the_lost_history_have_diverged,
     a_position_that_no_log_has_is_refused,
+    a_log_without_positions_left_is_full,
     a_dropped_adoption_happened_whole_or_not_at_all,
     a_closed_adoption_refuses_every_call,
 }
@@ -119,6 +122,17 @@ async fn a_position_that_no_log_has_is_refused(lab: &Lab) {
     }
     assert_eq!(EventFeed::log(&store), before);
     append(&store, &lab.stream("a"), events(1)).await;
+}
+
+async fn a_log_without_positions_left_is_full(lab: &Lab) {
+    let store = log(lab).await;
+    store.adopt(Position::new(Position::MAX.get() - 2)).await.unwrap();
+    let a = lab.stream("a");
+    assert_eq!(refusal(try_append(&store, &a, Any, events(3)).await), ErrorKind::StorageFull);
+    assert_eq!(append(&store, &a, events(2)).await.token.position, Position::MAX);
+    assert_eq!(refusal(try_append(&store, &a, Any, events(1)).await), ErrorKind::StorageFull);
+    assert_eq!(store.head().await.unwrap(), Position::MAX);
+    assert_eq!(feed(&store).await.len(), 5);
 }
 
 async fn a_dropped_adoption_happened_whole_or_not_at_all(lab: &Lab) {

@@ -6,16 +6,19 @@ use eventsource_core::{
     Position, RecordedEvent, StreamId,
     codec::CodecTag,
     lifecycle::{Lifecycle, LifecycleNote, STREAM_DELETED, STREAM_RESTORED},
-    store::{Append, AppendedStream, EventFeed, EventStore, FeedOptions, ReadOptions, StreamDeletion},
+    store::{
+        Append, AppendedStream, EventFeed, EventStore, FeedOptions, Limits, ReadOptions, StreamDeletion,
+    },
 };
 
 use super::{
     UniqueIds,
     support::{
-        after_start, append, cancel_everywhere, event, events, exact, feed, feed_with, ids, increase,
+        after_start, append, beyond, cancel_everywhere, event, events, exact, feed, feed_with, ids, increase,
         positions, read, refusal, together, try_append, version, versions,
     },
 };
+use crate::audit;
 
 cases! { $ deletion, deletion_cases, EventStore | EventFeed | StreamDeletion:
     a_deleted_stream_refuses_reads,
@@ -33,6 +36,7 @@ cases! { $ deletion, deletion_cases, EventStore | EventFeed | StreamDeletion:
     deleting_twice_is_refused,
     restoring_what_is_absent_is_refused,
     restoring_an_active_stream_is_refused,
+    a_note_beyond_the_limit_is_refused,
     what_is_refused_leaves_no_record,
     an_append_with_one_deleted_stream_writes_nothing,
     a_retry_is_recognised_although_its_stream_was_deleted,
@@ -239,6 +243,17 @@ async fn restoring_an_active_stream_is_refused(lab: &Lab) {
     }
 }
 
+async fn a_note_beyond_the_limit_is_refused(lab: &Lab) {
+    let (store, a) = (lab.open_limited(Limits::default().with_payload_bytes(100)).await, lab.stream("a"));
+    append(&store, &a, events(1)).await;
+    let limit = store.limits().payload_bytes;
+    let long = LifecycleNote::because("x".repeat(limit));
+    assert_eq!(refusal(store.delete(&a, Any, &long).await), beyond("note", limit));
+    store.delete(&a, Any, &none()).await.unwrap();
+    assert_eq!(refusal(store.restore(&a, &long).await), beyond("note", limit));
+    assert_eq!(feed(&store).await.len(), 2);
+}
+
 async fn what_is_refused_leaves_no_record(lab: &Lab) {
     let (store, a) = stream_of(lab, 2).await;
     refusal(store.delete(&a, exact(9), &none()).await);
@@ -346,7 +361,7 @@ async fn a_dropped_deletion_happened_whole_or_not_at_all(lab: &Lab) {
         (dropped, check)
     })
     .await;
-    let shown = feed(store).await;
+    let shown = audit(store).await;
     assert!(shown.iter().all(|event| event.is_lifecycle() == (event.version == version(2))));
 }
 

@@ -4,17 +4,21 @@ use eventsource_core::{
     Bytes, ErrorKind, EventId,
     ExpectedVersion::{Any, NoStream, StreamExists},
     Metadata, NewEvent, Provenance, RecordedEvent, StreamId,
+    codec::TransformTag,
     lifecycle::{Lifecycle, LifecycleNote, STREAM_ERASED},
-    store::{Append, AppendedStream, EventFeed, EventStore, ReadOptions, StreamDeletion, StreamErasure},
+    store::{
+        Append, AppendedStream, EventFeed, EventStore, Limits, ReadOptions, StreamDeletion, StreamErasure,
+    },
 };
 
 use super::{
     UniqueIds,
     support::{
-        after_start, append, cancel_everywhere, events, exact, feed, holding, positions, read, refusal,
-        try_append, version, versions,
+        after_start, append, beyond, cancel_everywhere, events, exact, feed, holding, positions, read,
+        refusal, try_append, version, versions,
     },
 };
+use crate::audit;
 
 cases! { $ erasure, erasure_cases, EventStore | EventFeed | StreamDeletion | StreamErasure:
     erasing_wipes_payload_metadata_and_correlation,
@@ -27,6 +31,7 @@ cases! { $ erasure, erasure_cases, EventStore | EventFeed | StreamDeletion | Str
     an_erased_stream_says_so,
     a_deleted_stream_can_be_erased,
     erasing_what_is_absent_is_refused,
+    a_note_beyond_the_limit_is_refused,
     what_is_refused_leaves_no_record,
     other_streams_keep_their_content,
     the_feed_has_no_new_hole,
@@ -53,12 +58,16 @@ fn personal() -> NewEvent {
         .with_occurred_at(after_start(-5))
 }
 
-/// A store with one stream of three events that hold something to wipe.
+/// A store with one stream of three events that hold something to wipe, one of them encrypted by its writer.
 async fn personal_stream(lab: &Lab) -> (std::sync::Arc<dyn Port>, StreamId) {
     let (store, a) = (lab.open().await, lab.stream("a"));
-    for _ in 0..3 {
+    for encrypted in [false, true, false] {
         lab.clock().advance(std::time::Duration::from_micros(3));
-        append(&store, &a, vec![personal()]).await;
+        let mut event = personal();
+        if encrypted {
+            event.transform = TransformTag::from_static("cipher");
+        }
+        append(&store, &a, vec![event]).await;
     }
     (store, a)
 }
@@ -66,6 +75,7 @@ async fn personal_stream(lab: &Lab) -> (std::sync::Arc<dyn Port>, StreamId) {
 /// What is left of an event.
 fn wiped(event: &RecordedEvent) -> RecordedEvent {
     RecordedEvent {
+        transform: TransformTag::NONE,
         payload: Bytes::new(),
         metadata: Metadata::default(),
         correlation: None,
@@ -169,6 +179,15 @@ async fn erasing_what_is_absent_is_refused(lab: &Lab) {
     assert_eq!(refusal(store.erase(&absent, &note()).await), ErrorKind::StreamNotFound(absent));
 }
 
+async fn a_note_beyond_the_limit_is_refused(lab: &Lab) {
+    let (store, a) = (lab.open_limited(Limits::default().with_payload_bytes(100)).await, lab.stream("a"));
+    append(&store, &a, vec![personal()]).await;
+    let limit = store.limits().payload_bytes;
+    let long = LifecycleNote::because("x".repeat(limit));
+    assert_eq!(refusal(store.erase(&a, &long).await), beyond("note", limit));
+    assert!(!feed(&store).await[0].erased);
+}
+
 async fn what_is_refused_leaves_no_record(lab: &Lab) {
     let (store, a) = personal_stream(lab).await;
     refusal(store.erase(&lab.stream("absent"), &note()).await);
@@ -246,6 +265,7 @@ async fn a_dropped_erasure_happened_whole_or_not_at_all(lab: &Lab) {
         (dropped, check)
     })
     .await;
+    audit(store).await;
 }
 
 async fn a_closed_erasure_refuses_every_call(lab: &Lab) {

@@ -66,6 +66,7 @@ async fn pages(store: &dyn Port, mut after: Position, options: &FeedOptions) -> 
     let mut pages: Vec<FeedPage> = Vec::new();
     loop {
         let page = store.read_feed(after, options).await.unwrap();
+        assert!(page.at_head || page.next != after, "a page that moves nothing never ends");
         after = page.next;
         let at_head = page.at_head;
         pages.push(page);

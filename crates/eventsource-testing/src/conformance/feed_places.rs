@@ -25,6 +25,7 @@ cases! { $ feed_places, feed_places_cases, EventStore | EventFeed:
     an_append_gives_a_hint,
     a_hint_is_kept_until_somebody_waits,
     nothing_appended_gives_no_hint,
+    closing_ends_a_wait_for_a_hint,
 }
 
 async fn the_head_of_an_empty_log_is_its_start(lab: &Lab) {
@@ -62,6 +63,7 @@ async fn the_head_never_steps_back(lab: &Lab) {
         if written {
             break;
         }
+        tokio::task::yield_now().await;
     }
     assert_eq!(highest, feed(&store).await.last().unwrap().position);
 }
@@ -180,4 +182,13 @@ async fn nothing_appended_gives_no_hint(lab: &Lab) {
     while hints.wait().now_or_never().is_some() {}
     refusal(try_append(&store, &lab.stream("a"), NoStream, events(1)).await);
     assert_eq!(hints.wait().now_or_never(), None);
+}
+
+async fn closing_ends_a_wait_for_a_hint(lab: &Lab) {
+    let [store, other] = lab.open_twice().await;
+    let mut hints = other.wake_ups();
+    let waits = tokio::spawn(async move { tokio::time::timeout(SOON, hints.wait()).await });
+    tokio::task::yield_now().await;
+    store.close().await.unwrap();
+    waits.await.unwrap().expect("whoever waits looks, and finds the store closed");
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use eventsource_core::{
-    CorrelationId, Duplicate, ErrorKind, EventId,
+    CorrelationId, Duplicate, ErrorKind, EventId, EventName,
     ExpectedVersion::{Any, NoStream},
     MemoryStore, Metadata, Position, Provenance, RecordedEvent, StreamId, Timestamp,
     lifecycle::{Lifecycle, LifecycleNote},
@@ -16,7 +16,7 @@ use eventsource_core::{
 
 use super::support::{
     after_start, append, beyond, cancel_everywhere, event, events, exact, feed, feed_with, holding, ids,
-    increase, noise, positions, read, refusal, try_append, version, versions,
+    increase, is_invalid, noise, positions, read, refusal, try_append, version, versions,
 };
 
 cases! { $ import, import_cases, EventStore | EventFeed | EventImport:
@@ -33,6 +33,10 @@ cases! { $ import, import_cases, EventStore | EventFeed | EventImport:
     other_content_at_a_version_is_refused,
     a_time_of_recording_that_goes_back_is_refused,
     an_id_that_is_taken_elsewhere_is_refused,
+    an_id_given_twice_in_one_call_is_refused,
+    a_reserved_name_of_no_lifecycle_record_is_refused,
+    nothing_follows_an_erasure,
+    an_imported_erasure_wipes_what_was_there,
     one_bad_event_refuses_the_whole_call,
     what_is_beyond_a_limit_is_refused,
     appends_go_on_where_an_import_ended,
@@ -233,7 +237,7 @@ async fn other_content_at_a_version_is_refused(lab: &Lab) {
     let others = [
         RecordedEvent { id: EventId::generate(), ..there.clone() },
         RecordedEvent { payload: "other".into(), ..there.clone() },
-        RecordedEvent { name: eventsource_core::EventName::new("Other").unwrap(), ..there.clone() },
+        RecordedEvent { name: EventName::new("Other").unwrap(), ..there.clone() },
         RecordedEvent { schema_version: 9, ..there.clone() },
         RecordedEvent { metadata: Metadata::from_bytes("{}".into()), ..there.clone() },
         RecordedEvent { correlation: Some(CorrelationId::from(there.id)), ..there.clone() },
@@ -268,6 +272,55 @@ async fn an_id_that_is_taken_elsewhere_is_refused(lab: &Lab) {
     assert_eq!(feed(&store).await, before);
 }
 
+async fn an_id_given_twice_in_one_call_is_refused(lab: &Lab) {
+    let (store, a, original) = begun(lab).await;
+    let before = feed(&store).await;
+    let twice = RecordedEvent { id: original[3].id, ..original[4].clone() };
+    let refused = refusal(store.import(&[original[3].clone(), twice]).await);
+    let duplicate = Duplicate { event: original[3].id, stream: a, version: version(4) };
+    assert_eq!(refused, ErrorKind::Duplicate(duplicate));
+    assert_eq!(feed(&store).await, before);
+}
+
+async fn a_reserved_name_of_no_lifecycle_record_is_refused(lab: &Lab) {
+    let (store, _, original) = begun(lab).await;
+    let before = feed(&store).await;
+    let name = EventName::new("stream.renamed").unwrap();
+    let refused = refusal(store.import(&[RecordedEvent { name, ..original[3].clone() }]).await);
+    assert!(is_invalid(&refused, "event name"), "{refused:?}");
+    assert_eq!(feed(&store).await, before);
+}
+
+/// Two events of a stream, their erasure, and what the stream looks like after it.
+async fn erased_history(lab: &Lab) -> (StreamId, [Vec<RecordedEvent>; 2]) {
+    let source = MemoryStore::with_options(MemoryOptions::default().with_clock(lab.clock().clone()));
+    let a = lab.stream("a");
+    append(&source, &a, vec![full(lab), full(lab)]).await;
+    let before = feed(&source).await;
+    source.erase(&a, &LifecycleNote::because("article 17")).await.unwrap();
+    (a, [before, feed(&source).await])
+}
+
+async fn nothing_follows_an_erasure(lab: &Lab) {
+    let (store, (a, [before, erased])) = (lab.open().await, erased_history(lab).await);
+    store.import(&erased).await.unwrap();
+    let next = RecordedEvent { id: EventId::generate(), version: version(4), ..before[1].clone() };
+    let next = RecordedEvent { recorded_at: erased[2].recorded_at, ..next };
+    diverges(&*store, std::slice::from_ref(&next), &a, 4).await;
+    let fresh = lab.open().await;
+    diverges(&*fresh, &[erased, vec![next]].concat(), &a, 4).await;
+}
+
+async fn an_imported_erasure_wipes_what_was_there(lab: &Lab) {
+    let (store, (_, [before, erased])) = (lab.open().await, erased_history(lab).await);
+    // The stream was copied once, and then erased where it came from.
+    store.import(&before).await.unwrap();
+    store.import(&erased[2..]).await.unwrap();
+    let copy = feed(&store).await;
+    assert!(are_copies(&copy, &erased), "{copy:#?}");
+    assert_eq!(store.import(&erased).await.unwrap(), imported(0, 3));
+}
+
 async fn one_bad_event_refuses_the_whole_call(lab: &Lab) {
     let (original, store) = (history(lab).await, lab.open().await);
     append(&store, &lab.stream("before"), events(1)).await;
@@ -284,7 +337,11 @@ async fn one_bad_event_refuses_the_whole_call(lab: &Lab) {
 
 async fn what_is_beyond_a_limit_is_refused(lab: &Lab) {
     let (_, _, original) = begun(lab).await;
-    let limits = Limits::default().with_events(3).with_payload_bytes(1_000).with_batch_bytes(2_500);
+    let limits = Limits::default()
+        .with_events(3)
+        .with_payload_bytes(1_000)
+        .with_metadata_bytes(100)
+        .with_batch_bytes(2_500);
     let store = lab.open_limited(limits).await;
     let limits = store.limits();
     let sized = |number: usize, length: usize| RecordedEvent {
@@ -295,6 +352,9 @@ async fn what_is_beyond_a_limit_is_refused(lab: &Lab) {
     assert_eq!(refused, beyond("events", limits.events));
     let refused = refusal(store.import(&[sized(0, limits.payload_bytes + 1)]).await);
     assert_eq!(refused, beyond("payload", limits.payload_bytes));
+    let metadata = Metadata::from_bytes(noise(limits.metadata_bytes + 1).into());
+    let refused = refusal(store.import(&[RecordedEvent { metadata, ..original[0].clone() }]).await);
+    assert_eq!(refused, beyond("metadata", limits.metadata_bytes));
     let full: Vec<_> = (0..3).map(|number| sized(number, limits.payload_bytes)).collect();
     assert_eq!(refusal(store.import(&full).await), beyond("batch", limits.batch_bytes));
     assert_eq!(store.head().await.unwrap(), Position::START);

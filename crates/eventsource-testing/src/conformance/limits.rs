@@ -22,10 +22,12 @@ cases! { $ limits, limits_cases, EventStore:
 
 /// Limits that are cheap to reach.
 fn small() -> Limits {
-    let mut limits = Limits::default().with_payload_bytes(1_000).with_events(10).with_batch_bytes(3_000);
-    limits.metadata_bytes = 500;
-    limits.streams = 4;
-    limits
+    Limits::default()
+        .with_payload_bytes(1_000)
+        .with_metadata_bytes(500)
+        .with_events(10)
+        .with_streams(4)
+        .with_batch_bytes(3_000)
 }
 
 /// An event whose payload has this length, whatever a store may do to make it shorter.

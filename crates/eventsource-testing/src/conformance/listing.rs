@@ -42,6 +42,7 @@ async fn listed(store: &dyn Port, mut options: StreamsOptions) -> Vec<StreamId> 
         assert!(page.streams.len() <= options.limit);
         listed.extend(page.streams.into_iter().map(|info| info.stream));
         let Some(next) = page.next else { return listed };
+        assert_ne!(Some(&next), options.after.as_ref(), "a page that moves nothing never ends");
         assert_eq!(Some(&next), listed.last(), "the next page begins behind the last stream of this one");
         options = options.with_after(next);
     }

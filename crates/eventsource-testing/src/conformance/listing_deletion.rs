@@ -25,6 +25,7 @@ async fn listed(store: &dyn Port, lifecycles: &[Lifecycle], limit: usize) -> Vec
         assert!(page.streams.iter().all(|info| lifecycles.contains(&info.lifecycle)));
         listed.extend(page.streams.into_iter().map(|info| info.stream));
         let Some(next) = page.next else { return listed };
+        assert_ne!(Some(&next), options.after.as_ref(), "a page that moves nothing never ends");
         options = options.with_after(next);
     }
 }

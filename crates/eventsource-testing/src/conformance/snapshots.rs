@@ -1,7 +1,7 @@
 //! Keeping states of aggregates.
 
 use eventsource_core::{
-    Bytes, ErrorKind, EventId, StateType, StreamId, TenantFilter, TenantId, Timestamp,
+    Bytes, ErrorKind, EventId, StateType, StreamId, StreamVersion, TenantFilter, TenantId, Timestamp,
     codec::{CodecTag, TransformTag},
     store::{SaveOutcome, Snapshot, SnapshotStore},
 };
@@ -19,6 +19,7 @@ cases! { $ snapshots, snapshots_cases, SnapshotStore:
     each_stream_keeps_its_own,
     every_state_comes_back,
     every_stream_and_time_comes_back,
+    a_version_that_no_stream_reaches_is_refused,
     exists_says_whether_there_is_one,
     deleting_removes_all_of_a_stream,
     deleting_what_is_absent_removes_nothing,
@@ -46,7 +47,7 @@ fn snapshot(stream: &StreamId, at: u64) -> Snapshot {
         codec: CodecTag::JSON,
         transform: TransformTag::NONE,
         state: format!(r#"{{"at":{at}}}"#).into(),
-        taken_at: after_start(at as i64),
+        taken_at: after_start(77),
     }
 }
 
@@ -167,6 +168,15 @@ async fn every_stream_and_time_comes_back(lab: &Lab) {
     for (key, taken_at) in keys.into_iter().zip(times) {
         save(&*store, &Snapshot { taken_at, ..snapshot(&lab.stream(key), 3) }).await;
     }
+}
+
+async fn a_version_that_no_stream_reaches_is_refused(lab: &Lab) {
+    let (store, a) = (lab.open().await, lab.stream("a"));
+    let greatest = snapshot(&a, StreamVersion::MAX.get());
+    let beyond = Snapshot { version: StreamVersion::MAX.next(), ..greatest.clone() };
+    let refused = refusal(store.save(beyond).await);
+    assert_eq!(refused, super::support::beyond("version", StreamVersion::MAX.get() as usize));
+    save(&*store, &greatest).await;
 }
 
 async fn exists_says_whether_there_is_one(lab: &Lab) {

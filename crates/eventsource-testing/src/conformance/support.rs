@@ -1,17 +1,13 @@
 //! What the cases share: events to write, and ways to read and to fail.
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
+use std::future::Future;
 
+use crate::{ManualClock, poll_times};
 use eventsource_core::{
-    Bytes, ErrorKind, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, Result, StreamId,
+    Bytes, Clock, ErrorKind, EventId, ExpectedVersion, NewEvent, Position, RecordedEvent, Result, StreamId,
     StreamVersion, Timestamp,
-    store::{Append, Appended, EventFeed, EventFeedExt, EventStore, EventStoreExt, FeedOptions, ReadOptions},
+    store::{Append, Appended, EventFeed, EventStore, FeedOptions, ReadOptions},
 };
-use futures_util::TryStreamExt;
 
 /// An event with a new id.
 pub(super) fn event() -> NewEvent {
@@ -35,15 +31,14 @@ pub(super) fn holding(payload: impl Into<Bytes>) -> NewEvent {
 
 /// Bytes that do not compress, the same for the same length.
 pub(super) fn noise(length: usize) -> Vec<u8> {
-    // SplitMix64.
-    let mut state = length as u64;
-    let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    // SplitMix64, eight bytes at a time.
+    let words = (1..=length.div_ceil(8) as u64).flat_map(|number| {
+        let state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(length as u64);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as u8
-    };
-    (0..length).map(|_| next()).collect()
+        (mixed ^ (mixed >> 31)).to_le_bytes()
+    });
+    words.take(length).collect()
 }
 
 pub(super) fn version(number: u64) -> StreamVersion {
@@ -56,7 +51,7 @@ pub(super) fn exact(number: u64) -> ExpectedVersion {
 
 /// So many microseconds after the time that the clock of a lab shows at first.
 pub(super) fn after_start(micros: i64) -> Timestamp {
-    let start = eventsource_core::Clock::now(&crate::ManualClock::default());
+    let start = Clock::now(&ManualClock::default());
     Timestamp::from_micros(start.as_micros() + micros).unwrap()
 }
 
@@ -84,13 +79,25 @@ pub(super) async fn read<S: EventStore + ?Sized>(store: &S, stream: &StreamId) -
     read_with(store, stream, ReadOptions::default()).await
 }
 
-/// What the pages of a stream hold.
+/// What the pages of a stream hold, up to the limit.
 pub(super) async fn read_with<S: EventStore + ?Sized>(
     store: &S,
     stream: &StreamId,
-    options: ReadOptions,
+    mut options: ReadOptions,
 ) -> Vec<RecordedEvent> {
-    store.events(stream, options).try_collect().await.unwrap()
+    let mut shown = Vec::new();
+    loop {
+        let page = store.read_stream(stream, &options).await.unwrap();
+        options.limit = options.limit.map(|limit| limit.saturating_sub(page.events.len()));
+        shown.extend(page.events);
+        match page.next {
+            Some(next) if options.limit != Some(0) => {
+                assert_ne!(Some(next), options.from, "a page that moves nothing never ends");
+                options = options.with_from(next);
+            }
+            _ => return shown,
+        }
+    }
 }
 
 /// Everything that the feed shows.
@@ -101,10 +108,19 @@ pub(super) async fn feed<F: EventFeed + ?Sized>(feed: &F) -> Vec<RecordedEvent> 
 /// What the pages of the feed show.
 pub(super) async fn feed_with<F: EventFeed + ?Sized>(
     feed: &F,
-    after: Position,
+    mut after: Position,
     options: FeedOptions,
 ) -> Vec<RecordedEvent> {
-    feed.feed(after, options).try_collect().await.unwrap()
+    let mut shown = Vec::new();
+    loop {
+        let page = feed.read_feed(after, &options).await.unwrap();
+        shown.extend(page.events);
+        if page.at_head {
+            return shown;
+        }
+        assert_ne!(page.next, after, "a page that moves nothing never ends");
+        after = page.next;
+    }
 }
 
 pub(super) fn ids(events: &[RecordedEvent]) -> Vec<EventId> {
@@ -156,24 +172,6 @@ pub(super) async fn together<T: Send + 'static>(
         outputs.push(task.await.unwrap());
     }
     outputs
-}
-
-/// Polls a future so many times, each time when it asks for it, and drops it.
-pub(super) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(|context| {
-        if polled == times {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polled == times => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// How often each number of polls is tried: what runs behind the future is at another place each time.
