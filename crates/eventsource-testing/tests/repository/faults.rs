@@ -117,3 +117,19 @@ async fn a_failure_frees_the_turn() {
     orders.update("1", |order| order.place(0)).await.unwrap_err();
     orders.update("1", |order| order.place(100)).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_was_unknown_once_stays_unknown_until_the_store_answers() {
+    let app = Harness::new();
+    let orders = app.repository::<Order>();
+    app.store.fail_next(Operation::Append, Fault::after().transient());
+    app.store.fail_next(Operation::Append, Fault::before().transient().times(5));
+    let error = error_of(orders.update("1", |order| order.place(100)).await);
+    assert!(error.is_outcome_unknown(), "the first try may have been committed, and was");
+    app.assert_appended([placed(100)]).await;
+
+    app.store.fail_next(Operation::Append, Fault::after().transient());
+    app.store.fail_next(Operation::Append, Fault::before());
+    let error = error_of(orders.update("1", |order| order.note("a")).await);
+    assert!(error.is_outcome_unknown());
+}
