@@ -105,7 +105,7 @@ impl EventBuilder {
         must("the event cannot be built", event)
     }
 
-    fn try_named(name: &str, stream: StreamId) -> Result<Self> {
+    pub(crate) fn try_named(name: &str, stream: StreamId) -> Result<Self> {
         Ok(Self {
             id: None,
             name: EventName::new(name)?,

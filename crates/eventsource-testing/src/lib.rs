@@ -12,6 +12,7 @@ mod ids;
 mod message;
 mod publisher;
 mod scenario;
+mod schema_lock;
 
 pub use self::{
     assertions::{assert_feed, assert_no_holes, assert_positions_increase, assert_stream},
@@ -24,4 +25,5 @@ pub use self::{
     ids::SequentialIds,
     publisher::RecordingPublisher,
     scenario::{Decided, Scenario},
+    schema_lock::SchemaLock,
 };

@@ -45,6 +45,11 @@ impl Message {
         let _ = writeln!(self.0, "{}", format_args!("{mark}{line}").to_string().trim_end());
     }
 
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Fails the test that called.
     #[track_caller]
     pub(crate) fn fail(self) -> ! {

@@ -74,7 +74,7 @@ async fn what_is_of_another_type_is_something_else() {
     let message = async_failure(assert_feed::<Sales>(&store, [])).await;
     assert!(message.contains("    stream.deleted, version 2 of stream Order/1 at position 3\n"), "{message}");
     let message = async_failure(assert_stream(&store, &stream, [placed(100)])).await;
-    assert!(message.contains("read stream: stream Order/1 is deleted; restore it first\n"), "{message}");
+    assert!(message.contains("read stream: stream Order/1 is deleted; restore it first"), "{message}");
 }
 
 #[tokio::test]

@@ -226,7 +226,7 @@ async fn a_store_that_fails_is_told() {
     store.close().await.unwrap();
     let message = async_failure(audit(&store)).await;
     assert!(
-        message.starts_with("the store fails\n\nwhy\n    read feed: the memory store is closed\n"),
+        message.starts_with("the store fails\n\nwhy\n    read feed: the memory store is closed"),
         "{message}"
     );
 }

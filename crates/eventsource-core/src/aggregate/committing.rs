@@ -4,7 +4,8 @@ use backon::Retryable;
 
 use super::{Aggregate, Commit, Committed, Publication, Repository, folding::Folded};
 use crate::{
-    CorrelationId, Error, EventId, ExpectedVersion, NewEvent, RecordedEvent, Result, StreamId, StreamVersion,
+    CorrelationId, Error, ErrorKind, EventId, ExpectedVersion, NewEvent, RecordedEvent, Result, StreamId,
+    StreamVersion,
     store::{Append, Appended, EventStoreExt, ReadOptions},
 };
 
@@ -54,17 +55,32 @@ impl<A: Aggregate> Repository<A> {
             });
         }
         let append = Append::new(stream.clone(), expected, self.encode(events)?);
-        let appended = (|| self.store.append(append.clone()))
-            .retry(self.retries.transient_backoff())
-            .when(Error::is_transient)
-            .await
-            .map_err(|e| e.with_operation("append"))?;
+        let appended = self.send(&append).await.map_err(|e| e.with_operation("append"))?;
         Ok(Commit {
             stream: stream.clone(),
             version: appended.streams.first().map_or(version, |s| s.last),
             token: Some(appended.token),
             deduplicated: appended.deduplicated,
             publication: self.publish(&appended).await,
+        })
+    }
+
+    /// Sends an append, and again after transient errors.
+    async fn send(&self, append: &Append) -> Result<Appended> {
+        let mut may_be_written = false;
+        let sent = (|| self.store.append(append.clone()))
+            .retry(self.retries.transient_backoff())
+            .when(|error: &Error| {
+                may_be_written |= error.is_outcome_unknown();
+                error.is_transient()
+            })
+            .await;
+        sent.map_err(|error| match error.kind() {
+            // The store has looked for the ids before it refuses.
+            ErrorKind::Conflict(_) | ErrorKind::Duplicate(_) | ErrorKind::StreamDeleted { .. } => error,
+            // A try whose answer was lost may have written, whatever the last one failed with.
+            _ if may_be_written => error.outcome_unknown(),
+            _ => error,
         })
     }
 

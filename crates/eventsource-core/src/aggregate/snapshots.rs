@@ -223,7 +223,9 @@ impl<A: Aggregate> Snapshots<A> {
         // Without a runtime there is no task to hand it to.
         let background = self.writing == SnapshotWriting::Background && Handle::try_current().is_ok();
         if !background {
-            return write(&*self.store, &self.counters, snapshot).await;
+            // It is counted and logged.
+            let _ = write(&*self.store, &self.counters, snapshot).await;
+            return;
         }
         if self.queue().try_send(Job::Save(snapshot)).is_err() {
             count(&self.counters.dropped);
@@ -239,7 +241,7 @@ impl<A: Aggregate> Snapshots<A> {
         last: EventId,
         now: Timestamp,
     ) -> Result<SaveOutcome> {
-        self.store.save(self.snapshot(stream, state, version, last, now)?).await
+        write(&*self.store, &self.counters, self.snapshot(stream, state, version, last, now)?).await
     }
 
     /// Waits until everything handed to the background task is written.
@@ -296,7 +298,7 @@ impl<A: Aggregate> Snapshots<A> {
             tokio::spawn(async move {
                 while let Some(job) = jobs.recv().await {
                     match job {
-                        Job::Save(snapshot) => write(&*store, &counters, snapshot).await,
+                        Job::Save(snapshot) => drop(write(&*store, &counters, snapshot).await),
                         // Whoever asked may have gone.
                         Job::Flush(done) => drop(done.send(())),
                     }
@@ -307,9 +309,10 @@ impl<A: Aggregate> Snapshots<A> {
     }
 }
 
-async fn write(store: &dyn SnapshotStore, counters: &Counters, snapshot: Snapshot) {
+async fn write(store: &dyn SnapshotStore, counters: &Counters, snapshot: Snapshot) -> Result<SaveOutcome> {
     let stream = snapshot.stream.clone();
-    match store.save(snapshot).await {
+    let outcome = store.save(snapshot).await;
+    match &outcome {
         Ok(SaveOutcome::Saved) => count(&counters.saved),
         Ok(SaveOutcome::Outdated | SaveOutcome::StreamErased) => count(&counters.outdated),
         Err(error) => {
@@ -317,6 +320,7 @@ async fn write(store: &dyn SnapshotStore, counters: &Counters, snapshot: Snapsho
             count(&counters.failed);
         }
     }
+    outcome
 }
 
 fn count(counter: &AtomicU64) {
