@@ -163,7 +163,11 @@ fn use_write_ahead_log(connection: &Connection, busy_timeout: Duration) -> Outco
     let began = Instant::now();
     loop {
         match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
-            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) if mode == "wal" => {
+                // Where it was off before, as in a copy made by `VACUUM INTO`, only a look at the database makes its file.
+                connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+                return Ok(());
+            }
             Ok(mode) => {
                 let message = format!("the write-ahead log cannot be used here; the journal stays {mode}");
                 return Err(Error::new(ErrorKind::Unsupported, message).into());
