@@ -23,6 +23,7 @@ fn again<T: Serialize + DeserializeOwned>(value: &T) -> T {
     Json::decode(&Json::encode(value).unwrap()).unwrap()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "so that cases are written without references")]
 fn check_same<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
     assert_eq!(again(&value), value);
 }

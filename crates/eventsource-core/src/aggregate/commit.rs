@@ -1,6 +1,6 @@
 //! What a write through the repository led to.
 
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 use thiserror::Error;
 
@@ -46,7 +46,7 @@ impl Publication {
 }
 
 /// What was committed, with the state that it led to. Derefs to the [`Commit`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Committed<A: Aggregate> {
     /// The state with the new events taken in.
     pub state: A,
@@ -54,6 +54,17 @@ pub struct Committed<A: Aggregate> {
     pub events: Vec<A::Event>,
     /// Where and how it was committed.
     pub commit: Commit,
+}
+
+impl<A: Aggregate + fmt::Debug> fmt::Debug for Committed<A> {
+    /// Shows the number of events, which need not be `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committed")
+            .field("state", &self.state)
+            .field("events", &self.events.len())
+            .field("commit", &self.commit)
+            .finish()
+    }
 }
 
 impl<A: Aggregate> Deref for Committed<A> {

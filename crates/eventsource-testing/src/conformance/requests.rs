@@ -192,7 +192,7 @@ async fn a_request_expires_without_an_owner(lab: &Lab) {
     lab.clock().advance(Duration::from_secs(9));
     let expired = found(&*store, &asked).await;
     assert_eq!((expired.state, expired.changed_at), (RequestState::Expired, expires_at));
-    assert_eq!(store.requests(&RequestsOptions::default()).await.unwrap(), [expired.clone()]);
+    assert_eq!(store.requests(&RequestsOptions::default()).await.unwrap(), std::slice::from_ref(&expired));
     assert_eq!(store.submit(&asked).await.unwrap(), expired);
 }
 

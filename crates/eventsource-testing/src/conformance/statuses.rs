@@ -80,8 +80,8 @@ async fn declaring_again_takes_the_place_of_what_was_declared(lab: &Lab) {
     let store = lab.open().await;
     let [a, b] = [declaration("a@1", 1), declaration("b@1", 1)];
     store.declare(&instance("i"), &[a.clone(), b.clone()]).await.unwrap();
-    store.declare(&instance("j"), &[a.clone()]).await.unwrap();
-    store.declare(&instance("i"), &[b.clone()]).await.unwrap();
+    store.declare(&instance("j"), std::slice::from_ref(&a)).await.unwrap();
+    store.declare(&instance("i"), std::slice::from_ref(&b)).await.unwrap();
     let expected = [(a, vec![instance("j")]), (b, vec![instance("i")])];
     assert_eq!(store.declarations().await.unwrap(), expected);
     store.declare(&instance("i"), &[]).await.unwrap();
@@ -92,7 +92,7 @@ async fn instances_that_agree_share_an_entry(lab: &Lab) {
     let store = lab.open().await;
     let a = declaration("a@1", 1);
     for by in ["k", "i", "j"] {
-        store.declare(&instance(by), &[a.clone()]).await.unwrap();
+        store.declare(&instance(by), std::slice::from_ref(&a)).await.unwrap();
     }
     let by = ["i", "j", "k"].map(instance).to_vec();
     assert_eq!(store.declarations().await.unwrap(), [(a, by)]);
@@ -101,8 +101,8 @@ async fn instances_that_agree_share_an_entry(lab: &Lab) {
 async fn releases_that_differ_are_two_entries(lab: &Lab) {
     let store = lab.open().await;
     let [old, new] = [declaration("a@1", u64::MAX), declaration("a@1", 2)];
-    store.declare(&instance("i"), &[old.clone()]).await.unwrap();
-    store.declare(&instance("j"), &[new.clone()]).await.unwrap();
+    store.declare(&instance("i"), std::slice::from_ref(&old)).await.unwrap();
+    store.declare(&instance("j"), std::slice::from_ref(&new)).await.unwrap();
     let expected = [(new, vec![instance("j")]), (old, vec![instance("i")])];
     assert_eq!(store.declarations().await.unwrap(), expected, "by fingerprint");
 }
@@ -125,7 +125,7 @@ async fn every_declaration_comes_back(lab: &Lab) {
             fingerprint: u64::MAX - number as u64,
             ..declaration(&format!("c@{}", u32::MAX), 0)
         };
-        store.declare(&instance("i"), &[declared.clone()]).await.unwrap();
+        store.declare(&instance("i"), std::slice::from_ref(&declared)).await.unwrap();
         assert_eq!(store.declarations().await.unwrap(), [(declared, vec![instance("i")])]);
     }
 }
