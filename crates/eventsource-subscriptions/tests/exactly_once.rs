@@ -1,5 +1,10 @@
 //! A transactional projection applies each event once, whatever dies, sleeps or restarts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking"
+)]
 
 mod common;
 

@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     subscriptions.start().await.into_result()?;
 
     for (account, cents, currency) in
-        [("ada", 100_00, "EUR"), ("bob", 50_00, "USD"), ("bob", 7_00, "EUR"), ("ada", 1_50, "EUR")]
+        [("ada", 10_000, "EUR"), ("bob", 5_000, "USD"), ("bob", 700, "EUR"), ("ada", 150, "EUR")]
     {
         deposit(&store, account, cents, currency).await?;
     }
@@ -90,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_letters(&subscription).await?;
 
     // Still waiting: what comes for bob is kept behind, so that his events are handled in their order.
-    let token = deposit(&store, "bob", 3_00, "EUR").await?;
+    let token = deposit(&store, "bob", 300, "EUR").await?;
     println!("One more for bob: {:?}", subscription.wait_until(&token).await?);
 
     // The second release knows dollars. Nothing is replayed but what was parked.
