@@ -40,6 +40,7 @@ async fn tail(store: Arc<dyn Port>, options: FeedOptions, written: Arc<AtomicBoo
         let nothing_comes = written.load(Ordering::SeqCst);
         let page = store.read_feed(after, &options).await.unwrap();
         assert!(page.next >= after, "next never steps back");
+        assert!(page.at_head || page.next > after, "a page that moves nothing never ends");
         seen.extend(page.events);
         after = page.next;
         if page.at_head {
