@@ -11,7 +11,9 @@ use std::{
 };
 
 use common::{
-    check_integrity, child, feed,
+    check_integrity,
+    children::child,
+    feed,
     ledger::{Books, Ledger, amounts, batch, begin, consumer, segments},
 };
 use eventsource_core::{
