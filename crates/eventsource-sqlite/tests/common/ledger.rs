@@ -249,6 +249,21 @@ impl Books {
         Self { entries: entries.into_iter().map(entry).collect(), sums }
     }
 
+    /// Where two books first differ, in words short enough for a failed test.
+    pub(crate) fn difference(&self, expected: &Self) -> Option<String> {
+        let first = |kind: &str, found: &[String], expected: &[String]| {
+            let equal = found.iter().zip(expected).take_while(|(found, expected)| found == expected).count();
+            let differs = equal < found.len().max(expected.len());
+            differs.then(|| format!("{kind} {equal}: {:?}, not {:?}", found.get(equal), expected.get(equal)))
+        };
+        let texts = |books: &Self| {
+            let entries: Vec<_> = books.entries.iter().map(|entry| format!("{entry:?}")).collect();
+            (entries, books.sums.iter().map(|sum| format!("{sum:?}")).collect::<Vec<_>>())
+        };
+        let ((entries, sums), (expected_entries, expected_sums)) = (texts(self), texts(expected));
+        first("entry", &entries, &expected_entries).or_else(|| first("sum", &sums, &expected_sums))
+    }
+
     /// What the tables must hold once these events were taken in.
     pub(crate) fn fold<'e>(events: impl Iterator<Item = &'e RecordedEvent>) -> Self {
         let (mut entries, mut sums) = (Vec::new(), std::collections::BTreeMap::new());
