@@ -12,9 +12,20 @@ use crate::ManualClock;
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A case: its name, which is the sentence that it checks, and the check.
-pub(super) struct Case<P: ?Sized + 'static> {
+pub(super) struct Case<L: 'static> {
     pub(super) name: &'static str,
-    pub(super) check: for<'a> fn(&'a Lab<P>) -> BoxFuture<'a, ()>,
+    pub(super) check: for<'a> fn(&'a L) -> BoxFuture<'a, ()>,
+}
+
+/// Runs the case of this name on a runtime with several threads.
+pub(super) fn run<L>(lab: &L, cases: &[Case<L>], name: &str) {
+    let case = cases.iter().find(|case| case.name == name);
+    let case = case.unwrap_or_else(|| panic!("there is no case {name}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime can be built").block_on(async {
+        let check = tokio::time::timeout(DEADLINE, (case.check)(lab));
+        assert!(check.await.is_ok(), "{name} has not ended after {DEADLINE:?}");
+    });
 }
 
 type Open<P> = Box<dyn Fn(Setup) -> BoxFuture<'static, [Arc<P>; 2]> + Send + Sync>;
@@ -55,17 +66,6 @@ impl<P: ?Sized + Send + Sync + 'static> Lab<P> {
                 .boxed()
         };
         Self { reopen: Some(Box::new(reopen)), ..Self::new(fixture, port) }
-    }
-
-    /// Runs the case of this name on a runtime with several threads.
-    pub(super) fn run(&self, cases: &[Case<P>], name: &str) {
-        let case = cases.iter().find(|case| case.name == name);
-        let case = case.unwrap_or_else(|| panic!("there is no case {name}"));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        runtime.expect("a runtime can be built").block_on(async {
-            let check = tokio::time::timeout(DEADLINE, (case.check)(self));
-            assert!(check.await.is_ok(), "{name} has not ended after {DEADLINE:?}");
-        });
     }
 
     /// A new store.
