@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eventsource_core::{ErrorKind, Result, bus::EventBus, dead_letter::DeadLetterStore, store::Close};
 
 use super::{
-    bus_lab::{Door, Recorder, consume, name, options, soon, stream, until_ended},
+    bus_lab::{Door, Recorder, consume, name, only, options, soon, stream, until_ended},
     support::{refusal, together},
 };
 
@@ -49,7 +49,7 @@ async fn a_closed_bus_refuses_every_call(lab: &Lab) {
     let consumer = consume(&*bus, "mail", options(), &recorder).await;
     bus.close().await.unwrap();
     let event = lab.event(&stream("a"), 1);
-    assert_eq!(refusal(bus.publish(lab.log(), &[event.clone()]).await), ErrorKind::Closed);
+    assert_eq!(refusal(bus.publish(lab.log(), only(&event)).await), ErrorKind::Closed);
     assert_eq!(refusal(bus.publish(lab.log(), &[]).await), ErrorKind::Closed);
     assert_eq!(refusal(try_consume(&*bus).await), ErrorKind::Closed);
     assert_eq!(refusal(consumer.retry(lab.log(), &stream("a")).await), ErrorKind::Closed);

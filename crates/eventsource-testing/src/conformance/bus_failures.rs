@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventsource_core::{Error, ErrorKind};
 
-use super::bus_lab::{Door, Recorder, consume, options, quick, stop, stream};
+use super::bus_lab::{Door, Recorder, consume, only, options, quick, stop, stream};
 
 cases! { bus $ bus_failures, bus_failures_cases:
     a_failed_event_is_tried_again,
@@ -68,9 +68,9 @@ async fn retries_are_not_seen_by_other_groups(lab: &Lab) {
     failing.until_handled(&events).await;
     // What was sent to everybody again would arrive before this.
     let last = lab.event(&a, 6);
-    lab.publish(&*bus, &[last.clone()]).await;
+    lab.publish(&*bus, only(&last)).await;
     for recorder in &healthy {
-        recorder.until_handled(&[last.clone()]).await;
+        recorder.until_handled(only(&last)).await;
         assert_eq!(recorder.begun_versions(), [1, 2, 3, 4, 5, 6]);
         assert!(recorder.begun().iter().all(|delivery| delivery.attempt == 1));
     }
@@ -89,7 +89,7 @@ async fn a_group_that_fails_does_not_hold_back_another(lab: &Lab) {
         consume(&*bus, "healthy", options(), &healthy).await,
     ];
     let first = lab.event(&stream("a"), 1);
-    lab.publish(&*bus, &[first.clone()]).await;
+    lab.publish(&*bus, only(&first)).await;
     failing.until_begun(1).await;
     let events = lab.events(&stream("a"), 2..=20);
     lab.publish(&*bus, &events).await;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    fmt::Display,
     future::Future,
     hash::Hash,
     sync::{
@@ -139,11 +140,11 @@ impl BusLab {
     /// Checks that nothing waits for groups whose members have stopped, as far as the bus can tell.
     pub(super) async fn assert_nothing_waits(&self, bus: &dyn EventBus, groups: &[&str]) {
         let last = self.event(&stream(EventId::generate()), 1);
-        self.publish(bus, &[last.clone()]).await;
+        self.publish(bus, only(&last)).await;
         for group in groups {
             let recorder = Recorder::new();
             let consumer = consume(bus, group, options(), &recorder).await;
-            recorder.until_handled(&[last.clone()]).await;
+            recorder.until_handled(only(&last)).await;
             if self.capabilities.deliveries == Deliveries::Once {
                 assert_eq!(recorder.begun().len(), 1, "nothing but what was published last");
             }
@@ -171,8 +172,13 @@ impl BusLab {
 }
 
 /// A stream of the category that most cases use.
-pub(super) fn stream(key: impl ToString) -> StreamId {
+pub(super) fn stream(key: impl Display) -> StreamId {
     StreamId::new("Test", key.to_string()).unwrap()
+}
+
+/// One event as several.
+pub(super) fn only(event: &RecordedEvent) -> &[RecordedEvent] {
+    std::slice::from_ref(event)
 }
 
 pub(super) fn name(group: &str) -> ConsumerName {

@@ -16,8 +16,8 @@ use eventsource_core::{
 
 use super::{
     bus_lab::{
-        Door, Recorder, consume, name, options, soon, stop, stream, until_ended, until_handled_together,
-        without_retries,
+        Door, Recorder, consume, name, only, options, soon, stop, stream, until_ended,
+        until_handled_together, without_retries,
     },
     support::{cancel_everywhere, increase, is_invalid, refusal},
 };
@@ -113,7 +113,7 @@ async fn stopping_again_does_nothing(lab: &Lab) {
     let (bus, recorder) = (lab.open().await, Recorder::new());
     let consumer = consume(&*bus, "mail", options(), &recorder).await;
     let event = lab.event(&stream("a"), 1);
-    lab.publish(&*bus, &[event.clone()]).await;
+    lab.publish(&*bus, only(&event)).await;
     recorder.until_handled(&[event]).await;
     for _ in 0..3 {
         assert!(consumer.stop(Duration::from_secs(60)).await.unwrap());
@@ -197,7 +197,7 @@ async fn a_call_of_consume_that_is_dropped_consumes_nothing(lab: &Lab) {
                 let kept = Recorder::new();
                 let consumer = consume(&*bus, "mail", options(), &kept).await;
                 let event = lab.event(&a, number.fetch_add(1, Ordering::SeqCst) + 1);
-                lab.publish(&*bus, &[event.clone()]).await;
+                lab.publish(&*bus, only(&event)).await;
                 kept.until_handled(&[event]).await;
                 assert_eq!(dropped.begun().len(), 0);
                 stop(consumer).await;
@@ -263,7 +263,7 @@ async fn a_stopped_member_does_nothing_with_letters(lab: &Lab) {
     let recorder = Recorder::failing(|_| true);
     let consumer = consume(&*bus, "mail", options().with_failure(without_retries()), &recorder).await;
     let event = lab.event(&a, 1);
-    lab.publish(&*bus, &[event.clone()]).await;
+    lab.publish(&*bus, only(&event)).await;
     lab.until_parked("mail", &a, 1).await;
     consumer.stop(Duration::from_secs(60)).await.unwrap();
     assert_eq!(refusal(consumer.retry(lab.log(), &a).await), ErrorKind::Closed);

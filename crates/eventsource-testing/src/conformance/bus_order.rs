@@ -13,7 +13,7 @@ use eventsource_core::bus::{Delivery, DeliveryHandler};
 use tokio::sync::Barrier;
 
 use super::{
-    bus_lab::{Door, Recorder, consume, options, quick, stop, stream, until_handled_together},
+    bus_lab::{Door, Recorder, consume, only, options, quick, stop, stream, until_handled_together},
     support::{increase, together},
 };
 
@@ -34,7 +34,7 @@ async fn events_of_a_stream_come_in_their_order(lab: &Lab) {
     let events = lab.events(&a, 1..=20);
     lab.publish(&*bus, &events[..10]).await;
     for event in &events[10..] {
-        lab.publish(&*bus, &[event.clone()]).await;
+        lab.publish(&*bus, only(event)).await;
     }
     recorder.until_handled(&events).await;
     assert_eq!(recorder.begun_versions(), (1..=20).collect::<Vec<_>>());

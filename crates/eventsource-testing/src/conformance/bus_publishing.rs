@@ -11,7 +11,7 @@ use eventsource_core::{
 
 use super::{
     Deliveries, GroupBacklog,
-    bus_lab::{Door, Recorder, consume, options, soon, stop, stream},
+    bus_lab::{Door, Recorder, consume, only, options, soon, stop, stream},
     support::{holding, named, noise, together},
 };
 
@@ -35,7 +35,7 @@ async fn nothing_published_is_nothing_delivered(lab: &Lab) {
     let consumer = consume(&*bus, "mail", options(), &recorder).await;
     lab.publish(&*bus, &[]).await;
     let event = lab.event(&stream("a"), 1);
-    lab.publish(&*bus, &[event.clone()]).await;
+    lab.publish(&*bus, only(&event)).await;
     lab.publish(&*bus, &[]).await;
     recorder.until_handled(&[event]).await;
     assert_eq!(recorder.begun().len(), 1);
@@ -126,8 +126,8 @@ async fn logs_are_apart(lab: &Lab) {
     let (one, other, a) = (LogId::generate(), LogId::generate(), stream("a"));
     let (of_one, of_other) = (lab.events(&a, 1..=3), lab.events(&a, 1..=3));
     for (mine, others) in of_one.iter().zip(&of_other) {
-        bus.publish(one, &[mine.clone()]).await.unwrap();
-        bus.publish(other, &[others.clone()]).await.unwrap();
+        bus.publish(one, only(mine)).await.unwrap();
+        bus.publish(other, only(others)).await.unwrap();
     }
     recorder.until_handled(&[of_one.clone(), of_other.clone()].concat()).await;
     for (log, events) in [(one, of_one), (other, of_other)] {
@@ -177,7 +177,7 @@ async fn what_is_published_twice_is_taken_twice(lab: &Lab) {
         lab.publish(&*bus, &events).await;
     }
     let last = lab.event(&stream("a"), 4);
-    lab.publish(&*bus, &[last.clone()]).await;
+    lab.publish(&*bus, only(&last)).await;
     recorder.until_handled(&[last]).await;
     let versions = recorder.begun_versions();
     match lab.capabilities().deliveries {
@@ -206,7 +206,7 @@ async fn a_handler_that_fails_neither_fails_nor_delays_a_publication(lab: &Lab) 
     let events = lab.events(&stream("a"), 1..=200);
     soon("everything is published", async {
         for event in &events {
-            lab.publish(&*bus, &[event.clone()]).await;
+            lab.publish(&*bus, only(event)).await;
         }
     })
     .await;
@@ -257,7 +257,7 @@ async fn what_is_published_in_the_background_arrives(lab: &Lab) {
     let publisher = BackgroundPublisher::new(bus.clone());
     let events = lab.events(&a, 1..=20);
     for event in &events {
-        publisher.publish(lab.log(), &[event.clone()]).await.unwrap();
+        publisher.publish(lab.log(), only(event)).await.unwrap();
     }
     publisher.close().await.unwrap();
     recorder.until_handled(&events).await;
