@@ -2,6 +2,7 @@
 //!
 //! Rules that the conformance suite asserts are written once, here.
 
+mod failures;
 mod inbox;
 mod lease;
 mod letter;
@@ -14,6 +15,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 pub use self::{
+    failures::{AfterFailure, GivenUp, check_group_options, stopped_by},
     inbox::check_inbox_step,
     lease::{LeaseRow, acquire_lease, check_beat, check_ttl, is_held_by, renew_lease},
     letter::{LETTERS_PAGE, change_letter, erase_letter, has_room, most_frequent_causes},

@@ -64,6 +64,13 @@ impl ConsumerId {
     }
 }
 
+impl From<ConsumerName> for ConsumerId {
+    /// Version 1, which is that of a consumer without versions, such as a group of a bus.
+    fn from(name: ConsumerName) -> Self {
+        Self { name, version: 1 }
+    }
+}
+
 impl fmt::Display for ConsumerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.name, self.version)

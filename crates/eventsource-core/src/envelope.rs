@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::{
-    CorrelationId, Event, EventId, EventName, Metadata, Position, Result, StreamId, StreamVersion, Timestamp,
+    CorrelationId, Event, EventId, EventName, EventSet, Metadata, Position, Result, StreamId, StreamVersion,
+    Timestamp,
     codec::{CodecTag, TransformTag},
     lifecycle,
 };
@@ -168,4 +169,15 @@ pub struct Recorded<E> {
     pub event: E,
     /// Where and when it was recorded, and its bytes.
     pub record: RecordedEvent,
+}
+
+impl<E: EventSet> Recorded<E> {
+    /// What a recorded event holds for a type, in order: usually one event, none when it is not meant for the type.
+    ///
+    /// # Errors
+    /// As of [`EventSet::from_recorded`].
+    pub fn decode(record: &RecordedEvent) -> Result<Vec<Self>> {
+        let events = E::from_recorded(record)?.into_vec();
+        Ok(events.into_iter().map(|event| Self { event, record: record.clone() }).collect())
+    }
 }

@@ -1,12 +1,13 @@
-//! Ports of the read side behind a pointer are ports.
+//! Ports of the read side and of buses behind a pointer are ports.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::{
-    ConsumerId, ConsumerName, Epoch, EventFilter, EventId, InstanceId, LogId, Place, Result, StreamId,
-    StreamVersion, Timestamp,
+    BoxError, ConsumerId, ConsumerName, Epoch, EventFilter, EventId, EventPublisher, InstanceId, LogId,
+    Place, RecordedEvent, Result, StreamId, StreamVersion, Timestamp,
+    bus::{Delivery, DeliveryHandler, EventBus, GroupConsumer, GroupOptions},
     checkpoint::{CheckpointStore, Segment, SegmentChange, SegmentKey, SegmentOutcome},
     dead_letter::{
         DeadLetter, DeadLetterStore, LetterChange, LetterStatistics, LettersOptions, ParkOutcome,
@@ -18,6 +19,35 @@ use crate::{
     request::{NewRequest, Request, RequestId, RequestStore, RequestUpdate, RequestsOptions},
     status::{Declaration, InstanceStatus, StatusStore},
 };
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: EventPublisher + ?Sized> EventPublisher for Arc<T> {
+    async fn publish(&self, log: LogId, events: &[RecordedEvent]) -> Result<()> {
+        (**self).publish(log, events).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: EventBus + ?Sized> EventBus for Arc<T> {
+    async fn consume(
+        &self,
+        group: &ConsumerName,
+        options: GroupOptions,
+        handler: Arc<dyn DeliveryHandler>,
+    ) -> Result<Box<dyn GroupConsumer>> {
+        (**self).consume(group, options, handler).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: DeliveryHandler + ?Sized> DeliveryHandler for Arc<T> {
+    async fn handle(&self, delivery: Delivery) -> Result<(), BoxError> {
+        (**self).handle(delivery).await
+    }
+}
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]

@@ -73,6 +73,7 @@ mod envelope;
 mod error;
 mod event;
 mod event_set;
+pub mod failure;
 mod filter;
 mod forward;
 mod id;

@@ -7,6 +7,7 @@
 
 mod adoption;
 mod append;
+mod bus;
 mod checkpoint;
 mod dead_letter;
 mod feed;
@@ -34,7 +35,11 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::state::State;
-pub use self::{options::MemoryOptions, script::HeldAppend};
+pub use self::{
+    bus::{MemoryBus, MemoryBusOptions},
+    options::MemoryOptions,
+    script::HeldAppend,
+};
 use crate::{
     Error, Incarnation, Log, LogId, Position, Result, Timestamp,
     backend::{Waker, wake_ups},

@@ -89,10 +89,8 @@ fn decode<'a, E: EventSet>(
     records: BoxStream<'a, Result<RecordedEvent>>,
 ) -> BoxStream<'a, Result<Recorded<E>>> {
     let decoded = records.map(|record| {
-        let record = record?;
-        let events = E::from_recorded(&record)?.into_vec();
-        let recorded = events.into_iter().map(move |event| Ok(Recorded { event, record: record.clone() }));
-        Ok(stream::iter(recorded))
+        let recorded = Recorded::decode(&record?)?;
+        Ok(stream::iter(recorded.into_iter().map(Ok)))
     });
     decoded.try_flatten().boxed()
 }

@@ -12,9 +12,28 @@ use crate::ManualClock;
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A case: its name, which is the sentence that it checks, and the check.
-pub(super) struct Case<P: ?Sized + 'static> {
+pub(super) struct Case<L: 'static> {
     pub(super) name: &'static str,
-    pub(super) check: for<'a> fn(&'a Lab<P>) -> BoxFuture<'a, ()>,
+    pub(super) check: for<'a> fn(&'a L) -> BoxFuture<'a, ()>,
+}
+
+/// Runs the case of this name on a runtime with several threads.
+pub(super) fn run<L: Send + Sync + 'static>(lab: L, cases: &[Case<L>], name: &str) {
+    let case = cases.iter().find(|case| case.name == name);
+    let check = case.unwrap_or_else(|| panic!("there is no case {name}")).check;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime can be built");
+    // A task of its own, so that even a case that never waits can be told from one that ends.
+    let task = runtime.spawn(async move { check(&lab).await });
+    let ended = runtime.block_on(async { tokio::time::timeout(DEADLINE, task).await });
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(failed)) => resume_unwind(failed.into_panic()),
+        Err(_) => {
+            runtime.shutdown_background();
+            panic!("{name} has not ended after {DEADLINE:?}");
+        }
+    }
 }
 
 type Open<P> = Box<dyn Fn(Setup) -> BoxFuture<'static, [Arc<P>; 2]> + Send + Sync>;
@@ -55,25 +74,6 @@ impl<P: ?Sized + Send + Sync + 'static> Lab<P> {
                 .boxed()
         };
         Self { reopen: Some(Box::new(reopen)), ..Self::new(fixture, port) }
-    }
-
-    /// Runs the case of this name on a runtime with several threads.
-    pub(super) fn run(self, cases: &[Case<P>], name: &str) {
-        let case = cases.iter().find(|case| case.name == name);
-        let check = case.unwrap_or_else(|| panic!("there is no case {name}")).check;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.expect("a runtime can be built");
-        // A task of its own, so that even a case that never waits can be told from one that ends.
-        let task = runtime.spawn(async move { check(&self).await });
-        let ended = runtime.block_on(async { tokio::time::timeout(DEADLINE, task).await });
-        match ended {
-            Ok(Ok(())) => {}
-            Ok(Err(failed)) => resume_unwind(failed.into_panic()),
-            Err(_) => {
-                runtime.shutdown_background();
-                panic!("{name} has not ended after {DEADLINE:?}");
-            }
-        }
     }
 
     /// A new store.

@@ -199,3 +199,48 @@ macro_rules! reopen_conformance {
         $crate::reopen_cases!($fixture);
     };
 }
+
+/// Tests of `EventBus`: one for each case, from an expression that makes a [`BusFixture`](crate::conformance::BusFixture).
+///
+/// No case assumes that the bus runs in this process, or that an event has arrived when its publication returns.
+///
+/// ```
+/// use eventsource_core::{
+///     bus::BacklogLimits,
+///     memory::{MemoryBus, MemoryBusOptions},
+/// };
+/// use eventsource_testing::conformance::{BusCapabilities, BusFixture, BusSetup, Deliveries, GroupBacklog};
+///
+/// struct Memory;
+///
+/// impl BusFixture for Memory {
+///     type Bus = MemoryBus;
+///
+///     fn capabilities(&self) -> BusCapabilities {
+///         BusCapabilities::new(Deliveries::Once, GroupBacklog::Bounded)
+///     }
+///
+///     async fn open(&self, setup: &BusSetup) -> MemoryBus {
+///         let backlog = BacklogLimits::default().with_events(setup.backlog_events);
+///         let options = MemoryBusOptions::default().with_backlog(backlog).with_clock(setup.clock.clone());
+///         MemoryBus::with_options(setup.letters.clone(), options)
+///     }
+/// }
+///
+/// # fn main() {
+/// eventsource_testing::bus_conformance!(Memory);
+/// # }
+/// ```
+#[macro_export]
+macro_rules! bus_conformance {
+    ($fixture:expr) => {
+        $crate::bus_closing_cases!($fixture);
+        $crate::bus_failures_cases!($fixture);
+        $crate::bus_groups_cases!($fixture);
+        $crate::bus_letters_cases!($fixture);
+        $crate::bus_members_cases!($fixture);
+        $crate::bus_order_cases!($fixture);
+        $crate::bus_policies_cases!($fixture);
+        $crate::bus_publishing_cases!($fixture);
+    };
+}

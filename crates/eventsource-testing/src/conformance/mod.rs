@@ -58,6 +58,9 @@
 //! | [`request_erasure_conformance!`](crate::request_erasure_conformance) | `EventStore`, `RequestStore`, `StreamErasure` |
 //! | [`reopen_conformance!`](crate::reopen_conformance) | `EventStore`, and a fixture that is [`Reopen`] |
 //!
+//! Buses have a macro and a fixture of their own: [`bus_conformance!`](crate::bus_conformance) needs of the bus `EventBus`, and
+//! a [`BusFixture`].
+//!
 //! Two fixtures of one store go into two modules. [`names`] lists all cases, so that a test can ask its own binary
 //! whether it has all of them. Every case runs on a runtime of its own with several threads.
 
@@ -73,6 +76,15 @@
 /// A case that is not listed is dead code, which the compiler reports. The `$` is handed in, because a macro cannot
 /// write one into the macro that it makes.
 macro_rules! cases {
+    (bus $dollar:tt $suite:ident, $tests:ident: $($case:ident,)+) => {
+        type Lab = $crate::conformance::bus_lab::BusLab;
+
+        fn lab<F: $crate::conformance::BusFixture>(fixture: &std::sync::Arc<F>) -> Lab {
+            Lab::new(fixture)
+        }
+
+        listed_cases! { $dollar $suite, $tests, BusFixture: $($case,)+ }
+    };
     ($dollar:tt $suite:ident, $tests:ident, $($port:ident)|+: $($case:ident,)+) => {
         cases! { $dollar $suite, $tests, Fixture new $($port)|+: $($case,)+ }
     };
@@ -84,7 +96,21 @@ macro_rules! cases {
 
         type Lab = $crate::conformance::lab::Lab<dyn Port>;
 
-        const CASES: &[$crate::conformance::lab::Case<dyn Port>] = &[
+        fn lab<F: $crate::conformance::$fixture<Store: Port>>(fixture: &std::sync::Arc<F>) -> Lab {
+            Lab::$lab(fixture, |store| std::sync::Arc::new(store))
+        }
+
+        listed_cases! { $dollar $suite, $tests, $fixture<Store: Port>: $($case,)+ }
+    };
+}
+
+/// The second half of `cases`: the list itself.
+macro_rules! listed_cases {
+    (
+        $dollar:tt $suite:ident, $tests:ident,
+        $fixture:ident $(<$store:ident: $port:ident>)?: $($case:ident,)+
+    ) => {
+        const CASES: &[$crate::conformance::lab::Case<Lab>] = &[
             $($crate::conformance::lab::Case {
                 name: stringify!($case),
                 check: |lab| Box::pin($case(lab)),
@@ -98,9 +124,9 @@ macro_rules! cases {
         ///
         /// # Panics
         /// When the case fails, or there is none of this name.
-        pub fn run<F: $crate::conformance::$fixture<Store: Port>>(fixture: F, case: &str) {
-            let fixture = std::sync::Arc::new(fixture);
-            Lab::$lab(&fixture, |store| std::sync::Arc::new(store)).run(CASES, case);
+        pub fn run<F: $crate::conformance::$fixture $(<$store: $port>)?>(fixture: F, case: &str) {
+            let lab = lab(&std::sync::Arc::new(fixture));
+            $crate::conformance::lab::run(lab, CASES, case);
         }
 
         #[doc(hidden)]
@@ -123,6 +149,17 @@ macro_rules! cases {
 
 pub mod adoption;
 pub mod append;
+pub mod bus_closing;
+pub mod bus_failures;
+mod bus_fixture;
+pub mod bus_groups;
+mod bus_lab;
+mod bus_letter_box;
+pub mod bus_letters;
+pub mod bus_members;
+pub mod bus_order;
+pub mod bus_policies;
+pub mod bus_publishing;
 pub mod cancellation;
 pub mod checkpoints;
 pub mod close;
@@ -165,7 +202,10 @@ pub mod statuses;
 mod support;
 pub mod times;
 
-pub use self::fixture::{Capabilities, Fixture, Reopen, Setup, UniqueIds};
+pub use self::{
+    bus_fixture::{BusCapabilities, BusFixture, BusSetup, Deliveries, GroupBacklog},
+    fixture::{Capabilities, Fixture, Reopen, Setup, UniqueIds},
+};
 
 /// The names of all cases, as `suite::case`: what the tests are called in the module that calls the macros.
 #[must_use]
@@ -173,6 +213,14 @@ pub fn names() -> Vec<&'static str> {
     [
         adoption::NAMES,
         append::NAMES,
+        bus_closing::NAMES,
+        bus_failures::NAMES,
+        bus_groups::NAMES,
+        bus_letters::NAMES,
+        bus_members::NAMES,
+        bus_order::NAMES,
+        bus_policies::NAMES,
+        bus_publishing::NAMES,
         cancellation::NAMES,
         checkpoints::NAMES,
         close::NAMES,
