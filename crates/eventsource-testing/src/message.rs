@@ -1,8 +1,14 @@
 //! How failures are told: a headline, sections of text, and differences line by line.
 
-use std::fmt::{Debug, Display, Write};
+use std::{
+    fmt::{Debug, Display, Write},
+    time::Duration,
+};
 
 use similar::{ChangeTag, TextDiff};
+
+/// How long a test waits for what should happen at once. Only a failure waits so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The text of a failure.
 #[derive(Debug)]

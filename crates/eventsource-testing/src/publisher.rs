@@ -4,7 +4,6 @@ use std::{
     fmt::Debug,
     panic::Location,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,11 +12,8 @@ use tokio::sync::watch;
 
 use crate::{
     assertions::{compare, fail_at, name_and_place},
-    message::Message,
+    message::{Message, PATIENCE},
 };
-
-/// How long a test waits for what should happen at once. Only a failure waits so long.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Takes events and remembers them; fails when it is told to. A handle: clones share what they know.
 ///

@@ -134,6 +134,15 @@ async fn a_hold_that_is_dropped_before_its_call_holds_nothing() {
     store.append(append()).now_or_never().unwrap().unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_comes_is_told() {
+    let held = store().hold_next_call(Operation::Erase);
+    let line = line!() + 1;
+    let message = common::async_failure(held.reached()).await;
+    let place = format!("{}:{line}:", file!());
+    assert!(message.starts_with("Erase was not called in 30 s\n") && message.contains(&place), "{message}");
+}
+
 #[tokio::test]
 async fn a_yielding_store_can_be_dropped_before_and_after_the_call() {
     let store = store().yielding();

@@ -190,7 +190,7 @@ impl<S> FaultStore<S> {
     fn hold(&self, operation: Operation, moment: Moment) -> HeldCall {
         let gate = Arc::<Gate>::default();
         self.script.push(operation, Step::Hold(moment, gate.clone()));
-        HeldCall::new(self.script.clone(), gate)
+        HeldCall::new(self.script.clone(), operation, gate)
     }
 
     /// How often an operation was called until now, whatever became of the calls.

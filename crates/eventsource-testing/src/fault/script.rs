@@ -2,13 +2,18 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    panic::Location,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use eventsource_core::{Error, Result};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use super::Operation;
+use crate::{
+    assertions::fail_at,
+    message::{Message, PATIENCE},
+};
 
 /// Before or after a call happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,17 +112,31 @@ async fn told(sender: &watch::Sender<bool>) {
 #[must_use = "dropping it lets the call go on"]
 pub struct HeldCall {
     script: Arc<Script>,
+    operation: Operation,
     gate: Arc<Gate>,
 }
 
 impl HeldCall {
-    pub(super) fn new(script: Arc<Script>, gate: Arc<Gate>) -> Self {
-        Self { script, gate }
+    pub(super) fn new(script: Arc<Script>, operation: Operation, gate: Arc<Gate>) -> Self {
+        Self { script, operation, gate }
     }
 
     /// Waits until the call is held.
-    pub async fn reached(&self) {
-        told(&self.gate.reached).await;
+    ///
+    /// # Panics
+    /// When it does not come for half a minute, or outside of a Tokio runtime with its timer.
+    ///
+    /// # Cancel safety
+    /// Safe: the call stays held.
+    #[track_caller]
+    pub fn reached(&self) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            if timeout(PATIENCE, told(&self.gate.reached)).await.is_err() {
+                let message = format!("{:?} was not called in {} s", self.operation, PATIENCE.as_secs());
+                fail_at(caller, Message::new(message));
+            }
+        }
     }
 
     /// Lets the call go on.
