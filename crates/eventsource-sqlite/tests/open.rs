@@ -5,7 +5,7 @@ mod common;
 
 use std::{collections::HashSet, error::Error as _, fs, path::Path, time::Duration};
 
-use common::{ForeignLock, append, audit, event, feed, stream, told};
+use common::{ForeignLock, GateClock, append, audit, event, feed, groups::queue, stream, told};
 use eventsource_core::{
     ConsumerId, Error, ErrorKind, EventId, ExpectedVersion, Incarnation, Log, LogId, Position,
     checkpoint::CheckpointStore,
@@ -282,16 +282,14 @@ async fn closing_finishes_what_is_queued_and_refuses_what_comes_later() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     for options in [SqliteOptions::file(&path), SqliteOptions::memory()] {
-        let store = SqliteStore::open_with(options).await.unwrap();
-        let queued: Vec<_> = (0..50)
-            .map(|i| {
-                let store = store.clone();
-                let mut task = Box::pin(async move { store.append(append(i)).await });
-                // The first poll queues it.
-                let _ = futures_util::FutureExt::now_or_never(&mut task);
-                task
-            })
-            .collect();
+        let clock = GateClock::default();
+        let store = SqliteStore::open_with(options.with_clock(clock.clone())).await.unwrap();
+        // The writer is inside the first commit while the others queue.
+        let (reached, release) = clock.hold();
+        let mut queued = vec![queue(&store, append(0))];
+        reached.recv().unwrap();
+        queued.extend((1..50).map(|i| queue(&store, append(i))));
+        drop(release);
         let clone = store.clone();
         let (first, second) = tokio::join!(store.close(), clone.close());
         first.unwrap();
