@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
-use eventsource_core::store::{
-    EventFeed, EventImport, EventLookup, EventStore, LogAdoption, SnapshotStore, StreamDeletion,
-    StreamErasure, StreamListing,
+use eventsource_core::{
+    checkpoint::CheckpointStore,
+    dead_letter::DeadLetterStore,
+    inbox::Inbox,
+    lease::LeaseStore,
+    request::RequestStore,
+    status::StatusStore,
+    store::{
+        EventFeed, EventImport, EventLookup, EventStore, LogAdoption, SnapshotStore, StreamDeletion,
+        StreamErasure, StreamListing,
+    },
 };
 use eventsource_testing::conformance::{Capabilities, Fixture, Setup, UniqueIds};
 
 use crate::memory;
 
-/// Every port of the write side.
-pub(crate) trait WriteSide:
+/// Every port of a store.
+pub(crate) trait EveryPort:
     EventStore
     + EventFeed
     + EventLookup
@@ -21,21 +29,27 @@ pub(crate) trait WriteSide:
     + EventImport
     + LogAdoption
     + SnapshotStore
+    + CheckpointStore
+    + DeadLetterStore
+    + Inbox
+    + LeaseStore
+    + StatusStore
+    + RequestStore
 {
 }
 
-impl WriteSide for eventsource_core::MemoryStore {}
+impl EveryPort for eventsource_core::MemoryStore {}
 
 struct Pointer;
 
 impl Fixture for Pointer {
-    type Store = Arc<dyn WriteSide>;
+    type Store = Arc<dyn EveryPort>;
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new(UniqueIds::PerLog)
     }
 
-    async fn open(&self, setup: &Setup) -> Arc<dyn WriteSide> {
+    async fn open(&self, setup: &Setup) -> Arc<dyn EveryPort> {
         Arc::new(memory::open(setup))
     }
 }
@@ -54,3 +68,11 @@ eventsource_testing::import_conformance!(Pointer);
 eventsource_testing::adoption_conformance!(Pointer);
 eventsource_testing::snapshot_conformance!(Pointer);
 eventsource_testing::snapshot_erasure_conformance!(Pointer);
+eventsource_testing::checkpoint_conformance!(Pointer);
+eventsource_testing::dead_letter_conformance!(Pointer);
+eventsource_testing::dead_letter_erasure_conformance!(Pointer);
+eventsource_testing::inbox_conformance!(Pointer);
+eventsource_testing::lease_conformance!(Pointer);
+eventsource_testing::status_conformance!(Pointer);
+eventsource_testing::request_conformance!(Pointer);
+eventsource_testing::request_erasure_conformance!(Pointer);
