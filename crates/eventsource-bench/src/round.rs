@@ -99,7 +99,10 @@ mod tests {
     fn round(unit: Unit) -> Round {
         let mut stopwatch = Stopwatch::new(unit).unwrap();
         for _ in 0..3 {
-            let sleep = || Ok::<_, Failure>(std::thread::sleep(Duration::from_millis(1)));
+            let sleep = || {
+                std::thread::sleep(Duration::from_millis(1));
+                Ok::<_, Failure>(())
+            };
             stopwatch.time(10, sleep).unwrap();
         }
         stopwatch.stop()

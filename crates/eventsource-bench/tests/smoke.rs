@@ -1,4 +1,5 @@
 //! The program runs: every scenario, with next to nothing to do.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path, process::Command};
 
