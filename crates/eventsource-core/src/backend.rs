@@ -210,6 +210,9 @@ pub struct Page {
 }
 
 impl Page {
+    /// A page that holds more is likely to become full, and then grows to its limit in one step.
+    const FEW: usize = 32;
+
     /// A page of at most `limit` events, and never more than [`ReadOptions::PAGE_EVENTS_MAX`].
     #[must_use]
     pub fn new(limit: Option<usize>) -> Self {
@@ -226,6 +229,9 @@ impl Page {
     /// Adds an event.
     pub fn push(&mut self, event: RecordedEvent) {
         self.bytes += event.payload.len() + event.metadata.as_bytes().len();
+        if self.events.len() == Self::FEW {
+            self.events.reserve_exact(self.limit.saturating_sub(Self::FEW));
+        }
         self.events.push(event);
     }
 

@@ -6,14 +6,14 @@ use eventsource_core::{
     backend::{Page, check_feed_options, check_not_ahead},
     store::{Direction, EventFeed, FeedOptions, FeedPage, WakeUps},
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, types::ValueRef};
 
 use crate::{
     SqliteStore,
     connection::ReadConnection,
     error::{Failure, Outcome},
     log::{self, Unordered},
-    row::{self, EVENT_COLUMNS, Interned, bound, order},
+    row::{self, ENVELOPE_COLUMNS, Interned, bound, order},
 };
 
 #[async_trait]
@@ -53,6 +53,10 @@ impl EventFeed for SqliteStore {
     }
 }
 
+/// Bytes of a payload that is read before it is known whether the event is wanted: as a rule it lies on the page that
+/// holds the row, and costs next to nothing.
+const SHORT_BYTES: usize = 2_000;
+
 /// One page of the feed, as one snapshot of the database shows it.
 fn page(reader: &mut ReadConnection, after: Position, options: &FeedOptions) -> Outcome<FeedPage> {
     let snapshot = reader.connection.unchecked_transaction()?;
@@ -67,11 +71,7 @@ fn page(reader: &mut ReadConnection, after: Position, options: &FeedOptions) -> 
         return Ok(FeedPage { events: Vec::new(), next: after, at_head: true });
     };
     let mut page = Page::new(Some(options.limit));
-    let looked = if is_everything(&options.filter) {
-        look_at_all(&snapshot, &mut reader.interned, &window, options, &mut page)?
-    } else {
-        look_for_some(&snapshot, &mut reader.interned, &window, options, &mut page)?
-    };
+    let looked = look(&snapshot, &mut reader.interned, &window, options, &mut page)?;
     let next = looked.last.map_or(Ok(after), row::position)?;
     Ok(FeedPage { events: page.into_events(), next, at_head: looked.complete && window.is_last })
 }
@@ -122,58 +122,44 @@ fn is_everything(filter: &EventFilter) -> bool {
     *filter.tenant_filter() == TenantFilter::Any && filter.selectors().is_empty()
 }
 
-fn look_at_all(
+/// Looks at the events of a window, and adds those that pass the filter.
+fn look(
     connection: &Connection,
     interned: &mut Interned,
     window: &Window,
     options: &FeedOptions,
     page: &mut Page,
 ) -> Outcome<Looked> {
+    // Whoever wants some events only does not read the long payloads of the others.
+    let payload = match is_everything(&options.filter) {
+        true => "payload".to_owned(),
+        false => format!("CASE WHEN length(payload) <= {SHORT_BYTES} THEN payload END"),
+    };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS} FROM es_events WHERE position BETWEEN ?1 AND ?2 ORDER BY position {}",
+        "SELECT {ENVELOPE_COLUMNS}, metadata, {payload} FROM es_events WHERE position BETWEEN ?1 AND ?2 \
+         ORDER BY position {}",
         order(options.direction)
+    ))?;
+    let mut whole = connection.prepare_cached(&format!(
+        "SELECT {ENVELOPE_COLUMNS}, metadata, payload FROM es_events WHERE position = ?1"
     ))?;
     let mut rows = statement.query((window.low, window.high))?;
     let mut last = None;
     while let Some(row) = rows.next()? {
-        if page.is_full() {
-            return Ok(Looked { last, complete: false });
-        }
         let position = row.get(0)?;
         check_order(options.direction, last, position)?;
         let stream = interned.stream(connection, row.get(1)?)?;
-        page.push(row::event(row, stream, interned)?);
-        last = Some(position);
-    }
-    Ok(Looked { last, complete: true })
-}
-
-/// Looks at streams and names only, and reads the rest of what passes the filter, so that a sparse reader does not
-/// read every payload.
-fn look_for_some(
-    connection: &Connection,
-    interned: &mut Interned,
-    window: &Window,
-    options: &FeedOptions,
-    page: &mut Page,
-) -> Outcome<Looked> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT position, stream_id, name FROM es_events WHERE position BETWEEN ?1 AND ?2 ORDER BY position {}",
-        order(options.direction)
-    ))?;
-    let mut event =
-        connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE position = ?1"))?;
-    let mut rows = statement.query((window.low, window.high))?;
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        let position: i64 = row.get(0)?;
-        check_order(options.direction, last, position)?;
-        let stream = interned.stream(connection, row.get(1)?)?;
-        if options.filter.selects(&stream, row::text(row.get_ref(2)?)?) {
+        if options.filter.selects(&stream, row::text(row.get_ref(4)?)?) {
             if page.is_full() {
                 return Ok(Looked { last, complete: false });
             }
-            page.push(event.query_row([position], |row| Ok(row::event(row, stream, interned)))??);
+            let event = match row.get_ref(13)? {
+                ValueRef::Null => {
+                    whole.query_row([position], |row| Ok(row::event(row, stream, interned)))??
+                }
+                _ => row::event(row, stream, interned)?,
+            };
+            page.push(event);
         }
         last = Some(position);
     }

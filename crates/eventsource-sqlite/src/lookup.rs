@@ -12,7 +12,7 @@ use crate::{
     SqliteStore,
     connection::ReadConnection,
     error::Outcome,
-    row::{self, EVENT_COLUMNS, Interned, bound, order},
+    row::{self, ENVELOPE_COLUMNS, Interned, bound, order},
 };
 
 #[async_trait]
@@ -48,8 +48,9 @@ pub(crate) fn event_at(
 }
 
 fn find(connection: &Connection, which: &str, key: impl rusqlite::Params) -> Outcome<Option<RecordedEvent>> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM es_events WHERE {which}"))?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {ENVELOPE_COLUMNS}, metadata, payload FROM es_events WHERE {which}"
+    ))?;
     let found = statement.query_row(key, |row| {
         let stream_row = row.get(1)?;
         Ok(row::stream_of(connection, stream_row)
@@ -71,7 +72,7 @@ fn correlated(
         Direction::Backward => "<",
     };
     let mut statement = snapshot.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS} FROM es_events WHERE correlation = ?1 AND position {beyond} ?2 ORDER BY position {}",
+        "SELECT {ENVELOPE_COLUMNS}, metadata, payload FROM es_events WHERE correlation = ?1 AND position {beyond} ?2 ORDER BY position {}",
         order(options.direction)
     ))?;
     let mut rows = statement.query((correlation.as_uuid().as_bytes().as_slice(), bound(after.get())))?;

@@ -12,7 +12,7 @@ use crate::{
     connection::ReadConnection,
     error::{Failure, Outcome},
     heads,
-    row::{self, EVENT_COLUMNS, bound, order},
+    row::{self, ENVELOPE_COLUMNS, bound, order},
 };
 
 /// One page of a stream, as one snapshot of the database shows it.
@@ -38,7 +38,7 @@ pub(crate) fn page(
         Some(AsOf::Occurred(time)) => (None, Some(time.as_micros())),
     };
     let mut statement = snapshot.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS} FROM es_events WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3 \
+        "SELECT {ENVELOPE_COLUMNS}, metadata, payload FROM es_events WHERE stream_id = ?1 AND version BETWEEN ?2 AND ?3 \
          AND (?4 IS NULL OR recorded_at <= ?4) AND (?5 IS NULL OR occurred_at <= ?5) ORDER BY version {}",
         order(options.direction)
     ))?;

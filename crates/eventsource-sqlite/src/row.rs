@@ -9,14 +9,15 @@ use eventsource_core::{
     codec::{CodecTag, TransformTag},
     store::Direction,
 };
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Row, types::ValueRef};
 use uuid::Uuid;
 
 use crate::error::{Failure, Outcome};
 
-/// The columns that [`event`] reads, of the table `es_events`.
-pub(crate) const EVENT_COLUMNS: &str = "position, stream_id, version, event_id, name, schema_version, occurred_at, \
-     recorded_at, correlation, erased, codec, transform, metadata, payload";
+/// The columns of the table `es_events` that [`event`] reads before `metadata` and `payload`.
+pub(crate) const ENVELOPE_COLUMNS: &str = "position, stream_id, version, event_id, name, schema_version, \
+     occurred_at, recorded_at, correlation, erased, codec, transform";
 
 /// The order of rows that a direction asks for.
 pub(crate) fn order(direction: Direction) -> &'static str {
@@ -26,11 +27,12 @@ pub(crate) fn order(direction: Direction) -> &'static str {
     }
 }
 
-/// Text that rows repeat, parsed once. Streams never change and are never removed, so what was committed stays true.
+/// Text that rows repeat, parsed once; every row asks, hence the fast hasher. Streams never change and are never removed,
+/// so what was committed stays true.
 #[derive(Debug, Default)]
 pub(crate) struct Interned {
-    names: HashSet<EventName>,
-    streams: HashMap<i64, StreamId>,
+    names: HashSet<EventName, RandomState>,
+    streams: HashMap<i64, StreamId, RandomState>,
 }
 
 impl Interned {
@@ -87,7 +89,7 @@ pub(crate) fn consumer_id(row: &Row<'_>, at: usize) -> Outcome<ConsumerId> {
     ConsumerId::new(name, row.get(at + 1)?).map_err(|_| Failure::Damaged(format!("the consumer {name:?}")))
 }
 
-/// The event in a row of [`EVENT_COLUMNS`].
+/// The event in a row of [`ENVELOPE_COLUMNS`], `metadata` and `payload`.
 pub(crate) fn event(row: &Row<'_>, stream: StreamId, interned: &mut Interned) -> Outcome<RecordedEvent> {
     let correlation = match row.get_ref(8)? {
         ValueRef::Null => None,
@@ -121,7 +123,8 @@ pub(crate) fn insert(
     events: impl Iterator<Item = RecordedEvent>,
 ) -> Outcome<()> {
     let mut statement = connection.prepare_cached(&format!(
-        "INSERT INTO es_events ({EVENT_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        "INSERT INTO es_events ({ENVELOPE_COLUMNS}, metadata, payload) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
     ))?;
     for event in events {
         statement.execute((

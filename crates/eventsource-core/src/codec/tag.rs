@@ -30,14 +30,16 @@ impl Tag {
     }
 
     fn parse(field: &'static str, text: &str) -> Result<Self> {
-        if text.len() > TAG_BYTES_MAX {
+        let mut bytes = [0; TAG_BYTES_MAX];
+        let Some(place) = bytes.get_mut(..text.len()) else {
             return Err(Error::too_long(field, text.len(), TAG_BYTES_MAX));
-        }
+        };
         if !text.bytes().all(is_allowed) {
             let message = format!("{field} {text:?} holds other characters than a-z 0-9 . _ -");
             return Err(Error::invalid_input(field, message));
         }
-        Ok(Self::known(text))
+        place.copy_from_slice(text.as_bytes());
+        Ok(Self { bytes, length: text.len() as u8 })
     }
 
     fn as_str(&self) -> &str {
