@@ -172,6 +172,7 @@ impl Cause {
         let kind = match error.downcast_ref::<Error>().map(Error::kind) {
             Some(ErrorKind::Decode) => CauseKind::Undecodable,
             Some(ErrorKind::UnknownEvent { .. }) => CauseKind::Unknown,
+            Some(ErrorKind::Panicked) => CauseKind::Panicked,
             _ if error.is::<HandlerTimedOut>() => CauseKind::TimedOut,
             _ if error.is::<HandlerPanicked>() => CauseKind::Panicked,
             _ => CauseKind::Handler,
@@ -251,6 +252,7 @@ mod tests {
         assert_eq!(kind(Error::unknown_event("A", "B", 1).into()), CauseKind::Unknown);
         assert_eq!(kind(HandlerTimedOut(Duration::from_secs(1)).into()), CauseKind::TimedOut);
         assert_eq!(kind(HandlerPanicked("x".into()).into()), CauseKind::Panicked);
+        assert_eq!(kind(Error::new(ErrorKind::Panicked, "x").into()), CauseKind::Panicked);
         assert_eq!(kind(boxed("x")), CauseKind::Handler);
     }
 

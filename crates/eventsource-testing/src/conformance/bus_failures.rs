@@ -1,6 +1,6 @@
 //! Attempts that fail: tried again, by the group that failed and by no other.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use eventsource_core::{Error, ErrorKind};
 
@@ -42,9 +42,10 @@ async fn an_event_is_done_only_after_its_handler(lab: &Lab) {
     });
     let consumer = consume(&*bus, "mail", options(), &leaving).await;
     let events = lab.events(&a, 1..=2);
-    lab.publish(&*bus, &events).await;
+    lab.publish(&*bus, &events[..1]).await;
     leaving.until_begun(1).await;
     drop(consumer);
+    lab.publish(&*bus, &events[1..]).await;
 
     let staying = Recorder::new();
     let consumer = consume(&*bus, "mail", options(), &staying).await;
@@ -56,7 +57,14 @@ async fn an_event_is_done_only_after_its_handler(lab: &Lab) {
 
 async fn retries_are_not_seen_by_other_groups(lab: &Lab) {
     let (bus, a) = (lab.open().await, stream("a"));
-    let failing = Recorder::failing(|delivery| delivery.attempt < 3);
+    // Counted here: a bus that sends to everybody again may begin to count anew.
+    let attempts = Mutex::new(HashMap::new());
+    let failing = Recorder::failing(move |delivery| {
+        let mut attempts = attempts.lock().unwrap();
+        let attempt = attempts.entry(delivery.event.id).or_insert(0);
+        *attempt += 1;
+        *attempt < 3
+    });
     let healthy = [Recorder::new(), Recorder::new()];
     let consumers = [
         consume(&*bus, "failing", options(), &failing).await,
