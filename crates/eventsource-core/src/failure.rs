@@ -165,6 +165,15 @@ pub struct HandlerTimedOut(pub Duration);
 #[error("the handler panicked: {0}")]
 pub struct HandlerPanicked(pub String);
 
+impl HandlerPanicked {
+    /// With the words of a panic that was caught.
+    #[must_use]
+    pub fn said_by(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        Self(text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned())
+    }
+}
+
 impl Cause {
     /// What is kept of an error: its kind, and its words with those of its causes.
     #[must_use]
@@ -208,15 +217,9 @@ pub async fn attempt(
     // Whatever a panic leaves behind in the handler is the handler's to mend; the event comes again or is parked.
     match tokio::time::timeout(timeout, AssertUnwindSafe(handling).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(HandlerPanicked(panic_message(&*panic)).into()),
+        Ok(Err(panic)) => Err(HandlerPanicked::said_by(&*panic).into()),
         Err(_) => Err(HandlerTimedOut(timeout).into()),
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
 }
 
 /// Equal for causes that differ in numbers and ids only.

@@ -1,19 +1,11 @@
 //! Handlers without a transaction, as one kind of thing: what decodes an event and takes it in.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
-};
-
 use async_trait::async_trait;
 use eventsource_core::{
     BoxError, EventFilter, EventSet, Recorded, RecordedEvent, Result,
     codec::Decoded,
     projection::{Context, Projection, Reactor},
 };
-use futures_util::FutureExt;
-
-use crate::failure::{HandlerPanicked, HandlerTimedOut};
 
 /// Takes one recorded event in.
 #[async_trait]
@@ -67,30 +59,4 @@ pub(crate) fn decode<E: EventSet>(record: &RecordedEvent) -> Result<Vec<Recorded
         Decoded::One(event) => vec![recorded(event)],
         Decoded::Many(events) => events.into_iter().map(recorded).collect(),
     })
-}
-
-/// Lets a handler take one event in, within its time, and turns a panic into an error.
-pub(crate) async fn handle_guarded(
-    handler: &dyn Handler,
-    record: &RecordedEvent,
-    context: Context<'_>,
-    timeout: Duration,
-) -> Result<(), BoxError> {
-    // Whatever a panic leaves behind in the handler is the handler's to mend; the event comes again or is parked.
-    let handled = AssertUnwindSafe(handler.handle(record, context)).catch_unwind();
-    match tokio::time::timeout(timeout, handled).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(HandlerPanicked(panic_message(&*panic)).into()),
-        Err(_) => Err(HandlerTimedOut(timeout).into()),
-    }
-}
-
-/// Runs `work`, and turns a panic into an error.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, BoxError> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| HandlerPanicked(panic_message(&*panic)).into())
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
 }

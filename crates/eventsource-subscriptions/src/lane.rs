@@ -10,6 +10,7 @@ use eventsource_core::{
     BoxError, Epoch, Error, ErrorKind, Place, Position, RecordedEvent, StreamId,
     checkpoint::{Segment, SegmentChange, SegmentKey, SegmentOutcome},
     dead_letter::{Cause, DeadLetter},
+    failure::{AfterRetries, Verdict},
     projection::{Applied, Batch},
     status::ConsumerState,
 };
@@ -17,7 +18,6 @@ use tokio::sync::mpsc;
 
 use crate::{
     environment::Environment,
-    failure::{AfterRetries, Verdict, behind, cause},
     letters::letter,
     notice::{Consequence, Notice},
     options::Checkpointing,
@@ -227,7 +227,7 @@ impl Lane {
                 }
                 Some((_, Some(Settled::Skip))) => {}
                 _ if self.parked.contains(&event.stream) || parked_now.contains(&event.stream) => {
-                    letters.push(self.letter(event, behind(), 0));
+                    letters.push(self.letter(event, Cause::behind(), 0));
                 }
                 _ => handle.push(event.clone()),
             }
@@ -255,7 +255,7 @@ impl Lane {
         Progress::count(&self.environment.progress.failed, 1);
         let attempts =
             self.failing.as_ref().filter(|f| f.event.id == failed.id).map_or(0, |f| f.attempts) + 1;
-        let cause = cause(&error);
+        let cause = Cause::of(&error);
         self.environment.progress.set_failing(Some(failed.id));
         self.failing =
             Some(Failing { event: failed.clone(), attempts, error: Some(error), cause, settled: None });

@@ -10,7 +10,7 @@ use eventsource_core::{
     request::Letters,
 };
 
-use crate::{environment::Environment, failure::cause};
+use crate::environment::Environment;
 
 /// Parks and releases what belongs to the way of a batch up to a place, for targets without a transaction.
 ///
@@ -125,7 +125,7 @@ impl Environment {
                 }
                 Applied::Failed { cause: error, .. } => {
                     let handler_version = self.options.handler_version.clone();
-                    let failed = LetterChange::Failed { cause: cause(&error), handler_version };
+                    let failed = LetterChange::Failed { cause: Cause::of(&error), handler_version };
                     self.change_letter(letter.event.id, &failed).await?;
                     report.failed += 1;
                     return Ok(());

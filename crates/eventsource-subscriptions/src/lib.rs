@@ -107,7 +107,6 @@
 //! Rebuilds beside the active version (such requests are refused), and sharing the lanes of one subscription between processes.
 
 mod environment;
-mod failure;
 mod handler;
 mod heart;
 mod lane;
@@ -126,8 +125,9 @@ mod session;
 mod stop;
 mod subscription;
 
+pub use eventsource_core::failure::{AfterRetries, FailurePolicy, HandlerPanicked, HandlerTimedOut, Verdict};
+
 pub use self::{
-    failure::{AfterRetries, FailurePolicy, HandlerPanicked, HandlerTimedOut, Verdict},
     letters::LetterReport,
     manager::{OperationsStore, StartReport, StopOutcome, StopReport, SubscriptionHost, Subscriptions},
     notice::{Consequence, Notice},

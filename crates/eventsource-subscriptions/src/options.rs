@@ -2,9 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use eventsource_core::{Error, EventFilter, Position, Result, Timestamp, dead_letter::ParkingLimits};
+use eventsource_core::{
+    Error, EventFilter, Position, Result, Timestamp, dead_letter::ParkingLimits, failure::FailurePolicy,
+};
 
-use crate::{failure::FailurePolicy, notice::Notice};
+use crate::notice::Notice;
 
 /// How a subscription runs.
 ///

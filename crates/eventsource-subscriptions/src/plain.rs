@@ -7,13 +7,11 @@ use eventsource_core::{
     ConsumerId, Epoch, Error, ErrorKind, EventFilter, LogId, Place, Result,
     checkpoint::CheckpointStore,
     dead_letter::DeadLetterStore,
+    failure::attempt,
     projection::{Applied, Batch, Context, Target},
 };
 
-use crate::{
-    handler::{Handler, handle_guarded},
-    letters::settle_letters,
-};
+use crate::{handler::Handler, letters::settle_letters};
 
 /// Hands events to a handler one by one, and keeps letters. The checkpoint is the lane's to write, afterwards, so that no
 /// event is lost.
@@ -34,7 +32,7 @@ impl<H: Handler> Target for Plain<H> {
     async fn apply(&self, batch: &Batch) -> Result<Applied> {
         let context = Context::new(&batch.segment.consumer, batch.segment.log).with_attempt(batch.attempt);
         for (index, event) in batch.events.iter().enumerate() {
-            if let Err(cause) = handle_guarded(&self.handler, event, context, self.timeout).await {
+            if let Err(cause) = attempt(self.handler.handle(event, context), self.timeout).await {
                 if let Some(place) = batch.place_after(index) {
                     settle_letters(&*self.letters, batch, place).await?;
                 }

@@ -1,19 +1,20 @@
 //! Read models in memory, that follow the log.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use async_trait::async_trait;
 use eventsource_core::{
     ConsumerId, Epoch, Error, ErrorKind, EventFilter, LogId, MemoryStore, Place, Result,
     checkpoint::{CheckpointStore, SegmentChange},
     dead_letter::DeadLetterStore,
+    failure::HandlerPanicked,
     projection::{Applied, Batch, ReadModel, Target},
 };
 
-use crate::{
-    handler::{decode, guarded},
-    letters::settle_letters,
-};
+use crate::{handler::decode, letters::settle_letters};
 
 /// A read model that a subscription keeps up to date. A handle: clones show the same model.
 ///
@@ -65,10 +66,12 @@ impl<M: ReadModel + Clone> Target for Folding<M> {
         }
         settle_letters(&self.state, batch, batch.to).await?;
         let mut model = self.model.0.write().unwrap_or_else(PoisonError::into_inner);
-        let folded = guarded(|| events.iter().for_each(|event| model.apply(event)));
+        let folded = catch_unwind(AssertUnwindSafe(|| events.iter().for_each(|event| model.apply(event))));
         // Half a batch may be folded, so that there is no going on from here.
-        folded
-            .map_err(|panic| Error::new(ErrorKind::Panicked, "the read model panicked").with_source(panic))?;
+        folded.map_err(|panic| {
+            let said = HandlerPanicked::said_by(&*panic);
+            Error::new(ErrorKind::Panicked, "the read model panicked").with_source(said)
+        })?;
         Ok(Applied::All)
     }
 

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::{Backlog, BacklogLimits, EventPublisher};
 use crate::{
-    Error, ErrorKind, LogId, RecordedEvent, Result, aggregate::RetryPolicy, failure::panic_message,
+    Error, ErrorKind, LogId, RecordedEvent, Result, aggregate::RetryPolicy, failure::HandlerPanicked,
     store::Close,
 };
 
@@ -242,7 +242,8 @@ impl Shared {
         let published =
             call.retry(self.options.retries.transient_backoff()).when(Error::is_transient).into_future();
         let outcome = AssertUnwindSafe(published).catch_unwind().await.unwrap_or_else(|panic| {
-            let message = format!("the publisher panicked: {}", panic_message(&*panic));
+            let HandlerPanicked(said) = HandlerPanicked::said_by(&*panic);
+            let message = format!("the publisher panicked: {said}");
             Err(Error::new(ErrorKind::Panicked, message))
         });
         self.take_out(events);
