@@ -1,4 +1,5 @@
 //! Publishing in the background.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 extern crate eventsource_core as eventsource;
 

@@ -1,4 +1,5 @@
 //! Handlers of groups that see types, and the one that recognises what comes again.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 extern crate eventsource_core as eventsource;
 

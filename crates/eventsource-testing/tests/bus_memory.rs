@@ -1,4 +1,5 @@
 //! What is particular to the bus in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 extern crate eventsource_core as eventsource;
 

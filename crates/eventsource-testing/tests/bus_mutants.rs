@@ -1,4 +1,5 @@
 //! The suite of buses can fail: buses that do one thing wrong, each with a case that notices.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -75,7 +76,7 @@ impl EventBus for Mutant {
         options: GroupOptions,
         handler: Arc<dyn DeliveryHandler>,
     ) -> Result<Box<dyn GroupConsumer>> {
-        let own = ConsumerName::new(&EventId::generate().to_string())?;
+        let own = ConsumerName::new(EventId::generate().to_string())?;
         let group = if self.mutation == Mutation::SharesNothing { &own } else { group };
         let handler = WrongHandler { handler, bus: self.bus.clone(), mutation: self.mutation };
         self.bus.consume(group, options, Arc::new(handler)).await
