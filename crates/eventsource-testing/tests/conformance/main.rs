@@ -1,4 +1,4 @@
-//! The suites of the ports of the write side, run on the store in memory and on every wrapper of the core; and what proves
+//! The suites of the ports of a store, run on the store in memory and on every wrapper of the core; and what proves
 //! that the suites are whole.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
