@@ -1,6 +1,7 @@
 //! Stores with one defect each, and the case that catches it: the suites can fail.
 
 mod feed;
+mod read_side;
 mod store;
 mod streams;
 

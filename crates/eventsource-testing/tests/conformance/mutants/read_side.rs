@@ -1,5 +1,4 @@
 //! Stores of the read side with one defect each, and the cases that catch them: the suites can fail.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeSet,
