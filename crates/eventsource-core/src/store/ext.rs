@@ -1,16 +1,18 @@
 //! Conveniences that follow from the ports.
 
+use std::{future::ready, sync::Arc, vec};
+
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use super::{EventFeed, EventStore, FeedOptions, ReadOptions};
-use crate::{EventSet, Position, Recorded, RecordedEvent, Result, StreamId};
+use super::{EventFeed, EventStore, FeedOptions, ReadOptions, pages::pages};
+use crate::{EventSet, Position, Recorded, RecordedEvent, Result, StreamId, codec::Decoded};
 
 /// Conveniences for every [`EventStore`].
 pub trait EventStoreExt: EventStore {
     /// The events of a stream, page after page; the limit of the options holds for all of them.
     ///
-    /// Memory is bounded by a page, and nothing is held while the caller works. What is appended meanwhile appears when
-    /// reading forward.
+    /// While the caller works on a page the next one is read; memory is bounded by the two. What is appended
+    /// meanwhile appears when reading forward.
     ///
     /// # Errors
     /// Those of [`EventStore::read_stream`], as the last item.
@@ -19,17 +21,7 @@ pub trait EventStoreExt: EventStore {
         stream: &'a StreamId,
         options: ReadOptions,
     ) -> BoxStream<'a, Result<RecordedEvent>> {
-        let pages = stream::try_unfold(Some(options), move |options| async move {
-            let Some(mut options) = options else { return Ok(None) };
-            if options.limit == Some(0) {
-                return Ok(None);
-            }
-            let page = self.read_stream(stream, &options).await?;
-            options.limit = options.limit.map(|limit| limit.saturating_sub(page.events.len()));
-            let next = page.next.map(|next| options.with_from(next));
-            Ok(Some((stream::iter(page.events.into_iter().map(Ok)), next)))
-        });
-        pages.try_flatten().boxed()
+        one_by_one(stream_pages(self, stream, options), |events| events.into_iter().map(Ok))
     }
 
     /// The decoded events of a stream, page after page, each with its envelope: what happened, when, and where it was
@@ -44,7 +36,7 @@ pub trait EventStoreExt: EventStore {
         stream: &'a StreamId,
         options: ReadOptions,
     ) -> BoxStream<'a, Result<Recorded<E>>> {
-        decode(self.events(stream, options))
+        decoded(stream_pages(self, stream, options))
     }
 }
 
@@ -54,29 +46,22 @@ impl<T: EventStore + ?Sized> EventStoreExt for T {}
 pub trait EventFeedExt: EventFeed {
     /// The events of the log after (backward: before) a position, page after page, until nothing more is visible.
     ///
+    /// While the caller works on a page the next one is read; memory is bounded by the two.
+    ///
     /// # Errors
     /// Those of [`EventFeed::read_feed`], as the last item.
     fn feed(&self, after: Position, options: FeedOptions) -> BoxStream<'_, Result<RecordedEvent>> {
-        let pages = stream::try_unfold(Some(after), move |after| {
-            let options = options.clone();
-            async move {
-                let Some(after) = after else { return Ok(None) };
-                let page = self.read_feed(after, &options).await?;
-                let next = (!page.at_head).then_some(page.next);
-                Ok(Some((stream::iter(page.events.into_iter().map(Ok)), next)))
-            }
-        });
-        pages.try_flatten().boxed()
+        one_by_one(feed_pages(self, after, options), |events| events.into_iter().map(Ok))
     }
 
     /// The decoded events of one type, or of a sum of several, from the beginning or after a position, until nothing more
-    /// is visible.
+    /// is visible. Memory is as for [`feed`](Self::feed).
     ///
     /// # Errors
     /// Those of [`EventFeed::read_feed`] and [`EventSet::from_recorded`], as the last item.
     fn recorded<E: EventSet>(&self, after: Position) -> BoxStream<'_, Result<Recorded<E>>> {
         match E::filter() {
-            Ok(filter) => decode(self.feed(after, FeedOptions::default().with_filter(filter))),
+            Ok(filter) => decoded(feed_pages(self, after, FeedOptions::default().with_filter(filter))),
             Err(error) => stream::once(async { Err(error) }).boxed(),
         }
     }
@@ -84,15 +69,86 @@ pub trait EventFeedExt: EventFeed {
 
 impl<T: EventFeed + ?Sized> EventFeedExt for T {}
 
-/// What the records hold for this type, in their order.
-fn decode<'a, E: EventSet>(
-    records: BoxStream<'a, Result<RecordedEvent>>,
-) -> BoxStream<'a, Result<Recorded<E>>> {
-    let decoded = records.map(|record| {
-        let recorded = Recorded::decode(&record?)?;
-        Ok(stream::iter(recorded.into_iter().map(Ok)))
+/// Events as a store gives them: many at a time.
+type Pages<'a> = BoxStream<'a, Result<Vec<RecordedEvent>>>;
+
+fn stream_pages<'a, S: EventStore + ?Sized>(
+    store: &'a S,
+    stream: &'a StreamId,
+    options: ReadOptions,
+) -> Pages<'a> {
+    pages(options, move |mut options| async move {
+        if options.limit == Some(0) {
+            return Ok((Vec::new(), None));
+        }
+        let page = store.read_stream(stream, &options).await?;
+        options.limit = options.limit.map(|limit| limit.saturating_sub(page.events.len()));
+        let next = page.next.map(|next| options.with_from(next));
+        Ok((page.events, next))
+    })
+}
+
+fn feed_pages<F: EventFeed + ?Sized>(feed: &F, after: Position, options: FeedOptions) -> Pages<'_> {
+    let options = Arc::new(options);
+    pages(after, move |after| {
+        let options = options.clone();
+        async move {
+            let page = feed.read_feed(after, &options).await?;
+            Ok((page.events, (!page.at_head).then_some(page.next)))
+        }
+    })
+}
+
+/// What `take` makes of the pages, one by one.
+fn one_by_one<'a, T: Send + 'a, I>(
+    pages: Pages<'a>,
+    take: impl Fn(Vec<RecordedEvent>) -> I + Send + 'a,
+) -> BoxStream<'a, Result<T>>
+where
+    I: Iterator<Item = Result<T>> + Send + 'a,
+{
+    pages.map_ok(move |events| stream::iter(take(events))).try_flatten().boxed()
+}
+
+/// What the pages hold for this type, up to the first event that cannot be decoded.
+fn decoded<E: EventSet>(pages: Pages<'_>) -> BoxStream<'_, Result<Recorded<E>>> {
+    let decoded =
+        one_by_one(pages, |records| Decoding { records: records.into_iter(), rest: Vec::new().into_iter() });
+    let until_failure = decoded.scan(false, |has_failed, item| {
+        let item = (!*has_failed).then_some(item);
+        *has_failed = matches!(item, Some(Err(_)));
+        ready(item)
     });
-    decoded.try_flatten().boxed()
+    until_failure.boxed()
+}
+
+/// Decodes the events of a page one by one.
+struct Decoding<E> {
+    records: vec::IntoIter<RecordedEvent>,
+    /// What is left of those that one old event became.
+    rest: vec::IntoIter<Recorded<E>>,
+}
+
+impl<E: EventSet> Iterator for Decoding<E> {
+    type Item = Result<Recorded<E>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.rest.next() {
+                return Some(Ok(event));
+            }
+            let record = self.records.next()?;
+            match E::from_recorded(&record) {
+                Ok(Decoded::Skipped) => {}
+                Ok(Decoded::One(event)) => return Some(Ok(Recorded { event, record })),
+                Ok(Decoded::Many(events)) => {
+                    let all = events.into_iter().map(|event| Recorded { event, record: record.clone() });
+                    self.rest = all.collect::<Vec<_>>().into_iter();
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -147,12 +203,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_history_tells_of_an_event_that_the_type_does_not_know() {
+    async fn a_history_ends_with_an_event_that_the_type_does_not_know() {
         let store = MemoryStore::new();
         let stream = StreamId::new("Bell", "church").unwrap();
         ring(&store, &stream, 0..1).await;
         let fell = NewEvent::new(EventId::generate(), "Fell", "{}").unwrap();
         store.append(Append::new(stream.clone(), ExpectedVersion::Any, vec![fell])).await.unwrap();
+        ring(&store, &stream, 1..2).await;
 
         let history: Vec<Result<Recorded<Rang>>> =
             store.history(&stream, ReadOptions::default()).collect().await;

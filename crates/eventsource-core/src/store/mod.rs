@@ -8,6 +8,7 @@ mod import;
 mod listing;
 mod lookup;
 mod options;
+mod pages;
 mod removal;
 mod snapshot;
 pub(crate) mod wake_ups;
