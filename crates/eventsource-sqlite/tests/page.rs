@@ -217,7 +217,9 @@ async fn the_check_of_versions_finds_a_hole() {
 #[test]
 fn the_messages_of_the_page_exist() {
     let mut source = String::new();
-    for folder in ["src", "src/schema", "src/projection", "../eventsource-core/src"] {
+    for folder in
+        ["src", "src/schema", "src/projection", "../eventsource-core/src", "../eventsource-core/src/backend"]
+    {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|end| end == "rs") {

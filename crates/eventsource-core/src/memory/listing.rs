@@ -1,10 +1,10 @@
 //! Listing what the store in memory holds.
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::{collections::BTreeSet, ops::Bound, sync::MutexGuard};
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, state::State};
 use crate::{
     Category, Result, StreamId, TenantFilter,
     backend::check_limit,
@@ -15,10 +15,10 @@ use crate::{
 impl StreamListing for MemoryStore {
     async fn streams(&self, options: &StreamsOptions) -> Result<StreamsPage> {
         check_limit(options.limit).map_err(|e| e.with_operation("streams"))?;
-        let state = self.open("streams")?;
+        let state = self.listing("streams")?;
         let after = options.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut streams = Vec::new();
-        for stream in state.listed.range((after, Bound::Unbounded)).filter(|s| matches(s, options)) {
+        for stream in state.listed().range((after, Bound::Unbounded)).filter(|s| matches(s, options)) {
             let info = state.info(stream);
             if !options.lifecycles.contains(&info.lifecycle) {
                 continue;
@@ -33,20 +33,29 @@ impl StreamListing for MemoryStore {
     }
 
     async fn categories(&self, tenant: &TenantFilter) -> Result<Vec<Category>> {
-        let state = self.open("categories")?;
+        let state = self.listing("categories")?;
         let names: BTreeSet<&str> =
-            state.listed.iter().filter(|s| tenant.accepts(s.tenant())).map(StreamId::category).collect();
+            state.listed().iter().filter(|s| tenant.accepts(s.tenant())).map(StreamId::category).collect();
         names.into_iter().map(Category::new).collect()
     }
 
     async fn statistics(&self, tenant: &TenantFilter) -> Result<StoreStatistics> {
-        let state = self.open("statistics")?;
+        let state = self.listing("statistics")?;
         let mut statistics = StoreStatistics { streams: 0, events: 0, exact: true };
-        for stream in state.listed.iter().filter(|s| tenant.accepts(s.tenant())) {
+        for stream in state.listed().iter().filter(|s| tenant.accepts(s.tenant())) {
             statistics.streams += 1;
             statistics.events += state.streams.get(stream).map_or(0, |s| s.version().get());
         }
         Ok(statistics)
+    }
+}
+
+impl MemoryStore {
+    /// The state, with all streams in the order of listings.
+    fn listing(&self, operation: &'static str) -> Result<MutexGuard<'_, State>> {
+        let mut state = self.open(operation)?;
+        state.list_new();
+        Ok(state)
     }
 }
 

@@ -24,8 +24,10 @@ pub(super) struct State {
     by_position: Vec<(Position, usize)>,
     by_id: HashMap<EventId, usize>,
     pub(super) streams: HashMap<StreamId, StreamState>,
-    /// The streams again, in the order of listings.
-    pub(super) listed: BTreeSet<StreamId>,
+    /// The streams again, in the order of listings, without those that are new.
+    listed: BTreeSet<StreamId>,
+    /// The streams that have come since somebody listed them: whoever lists pays for their order, not whoever appends.
+    unlisted: Vec<StreamId>,
     pub(super) snapshots: HashMap<(StreamId, StateType, u16), Snapshot>,
     pub(super) checkpoints: Checkpoints,
     pub(super) letters: Letters,
@@ -69,6 +71,7 @@ impl State {
             by_id: HashMap::new(),
             streams: HashMap::new(),
             listed: BTreeSet::new(),
+            unlisted: Vec::new(),
             snapshots: HashMap::new(),
             checkpoints: Checkpoints::default(),
             letters: Letters::default(),
@@ -111,7 +114,7 @@ impl State {
         let stream = match self.streams.get_mut(&event.stream) {
             Some(stream) => stream,
             None => {
-                self.listed.insert(event.stream.clone());
+                self.unlisted.push(event.stream.clone());
                 self.streams.entry(event.stream.clone()).or_default()
             }
         };
@@ -137,6 +140,16 @@ impl State {
         };
         self.by_position.insert(place, (event.position, row));
         self.rows.push(event);
+    }
+
+    /// Puts the streams that are new into the order of listings.
+    pub(super) fn list_new(&mut self) {
+        self.listed.extend(self.unlisted.drain(..));
+    }
+
+    /// The streams in the order of listings, [listed](Self::list_new) before.
+    pub(super) fn listed(&self) -> &BTreeSet<StreamId> {
+        &self.listed
     }
 
     pub(super) fn row(&self, row: usize) -> &RecordedEvent {
