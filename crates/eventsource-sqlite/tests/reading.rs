@@ -113,7 +113,7 @@ async fn fill(store: &Named) {
     store.append(append).await.unwrap();
 }
 
-/// Takes everything, one by one, and compares the pages asked for with those that were needed by then.
+/// Takes everything, one by one, and compares the pages asked for with those that were needed by then: one may be read ahead.
 async fn check(noting: &Noting, mut events: BoxStream<'_, Result<RecordedEvent>>) {
     let pages = [(1_000, 2_000), (1_000, 2_000), (503, 9_438_184), (3, 9_437_184)];
     let mut taken = 0;
@@ -123,7 +123,9 @@ async fn check(noting: &Noting, mut events: BoxStream<'_, Result<RecordedEvent>>
         while taken < needed + pages[page - 1].0 {
             events.next().await.unwrap().unwrap();
             taken += 1;
-            assert_eq!(noting.pages().len(), page, "{} after {taken} events", noting.store.name);
+            let asked = noting.pages().len();
+            let ahead = asked.checked_sub(page);
+            assert!(matches!(ahead, Some(0 | 1)), "{}: {asked} after {taken} events", noting.store.name);
         }
         needed = taken;
     }
