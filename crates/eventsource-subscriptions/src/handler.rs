@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use eventsource_core::{
     BoxError, EventFilter, EventSet, Recorded, RecordedEvent, Result,
-    codec::Decoded,
     projection::{Context, Projection, Reactor},
 };
 
@@ -27,7 +26,7 @@ impl<P: Projection> Handler for Projecting<P> {
     }
 
     async fn handle(&self, record: &RecordedEvent, context: Context<'_>) -> Result<(), BoxError> {
-        for event in decode::<P::Event>(record)? {
+        for event in Recorded::<P::Event>::decode(record)? {
             self.0.handle(&event, context).await?;
         }
         Ok(())
@@ -44,19 +43,9 @@ impl<R: Reactor> Handler for Reacting<R> {
     }
 
     async fn handle(&self, record: &RecordedEvent, context: Context<'_>) -> Result<(), BoxError> {
-        for event in decode::<R::Event>(record)? {
+        for event in Recorded::<R::Event>::decode(record)? {
             self.0.react(&event, context).await?;
         }
         Ok(())
     }
-}
-
-/// The events of a type that a recorded event holds.
-pub(crate) fn decode<E: EventSet>(record: &RecordedEvent) -> Result<Vec<Recorded<E>>> {
-    let recorded = |event| Recorded { event, record: record.clone() };
-    Ok(match E::from_recorded(record)? {
-        Decoded::Skipped => Vec::new(),
-        Decoded::One(event) => vec![recorded(event)],
-        Decoded::Many(events) => events.into_iter().map(recorded).collect(),
-    })
 }

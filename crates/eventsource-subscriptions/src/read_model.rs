@@ -7,14 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use eventsource_core::{
-    ConsumerId, Epoch, Error, ErrorKind, EventFilter, LogId, MemoryStore, Place, Result,
+    ConsumerId, Epoch, Error, ErrorKind, EventFilter, LogId, MemoryStore, Place, Recorded, Result,
     checkpoint::{CheckpointStore, SegmentChange},
     dead_letter::DeadLetterStore,
     failure::HandlerPanicked,
     projection::{Applied, Batch, ReadModel, Target},
 };
 
-use crate::{handler::decode, letters::settle_letters};
+use crate::letters::settle_letters;
 
 /// A read model that a subscription keeps up to date. A handle: clones show the same model.
 ///
@@ -59,7 +59,7 @@ impl<M: ReadModel + Clone> Target for Folding<M> {
         // All are decoded before any is folded, so that one that cannot be decoded leaves the model as it is.
         let mut events = Vec::with_capacity(batch.events.len());
         for (index, record) in batch.events.iter().enumerate() {
-            match decode::<M::Event>(record) {
+            match Recorded::<M::Event>::decode(record) {
                 Ok(decoded) => events.extend(decoded),
                 Err(error) => return Ok(Applied::Failed { done: 0, index, cause: error.into() }),
             }

@@ -82,7 +82,8 @@ pub trait Target: Send + Sync + 'static {
     /// Which events it wants.
     fn filter(&self) -> EventFilter;
 
-    /// Handles the events in order, and steps the segment.
+    /// Handles the events in order. A target with a transaction also steps the segment in it; for one without, the runner
+    /// does so afterwards.
     ///
     /// # Atomicity
     /// Of a target with a transaction: events, letters and step are one commit, guarded by the position and the epoch
